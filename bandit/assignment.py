@@ -1,0 +1,103 @@
+"""Who gets what: weighted rendezvous hashing for fixed splits, exact propensities for every draw.
+
+A fixed split is recomputable in any language from the salt, the unit and the variants' keys and weights:
+
+1. `seed` = the first 8 bytes, big-endian, of SHA-256 of the UTF-8 text `salt + "/" + unit`.
+2. For each variant, `mark` = the first 8 bytes, big-endian, of SHA-256 of its key, and
+   `z` = SplitMix64's finaliser of `seed XOR mark` (Steele, Lea and Flood 2014, with its usual constants).
+3. `u = ((z >> 11) + 0.5) / 2**53`, and the variant with the least `-ln(u) / weight` wins.
+
+The `u` are independent and uniform, so `-ln(u) / weight` is exponential with rate `weight` and a variant wins with
+exactly its share of the weights (Thaler and Ravishankar 1998; Schindelhauer and Schomaker 2005 for weights). Since no
+variant's score depends on another, a change of weights moves only the units that must move.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from hashlib import sha256
+from itertools import accumulate
+
+_MASK = 0xFFFFFFFFFFFFFFFF
+
+
+def mark(key: str) -> int:
+    """The 64 bits by which a variant's key enters the hash."""
+    return int.from_bytes(sha256(key.encode()).digest()[:8])
+
+
+def rendezvous(salt: str, unit: str, marks: Sequence[int], weights: Sequence[float]) -> int:
+    """The index of the variant that `unit` is assigned.
+
+    Args:
+        salt: What makes this split independent of every other.
+        unit: Who is assigned.
+        marks: `mark(key)` of each variant.
+        weights: Their weights, 0 or more, of any scale; a variant of weight 0 is never assigned.
+    """
+    seed = int.from_bytes(sha256(f"{salt}/{unit}".encode()).digest()[:8])
+    winner, least = -1, math.inf
+    for index, weight in enumerate(weights):
+        if weight > 0.0:
+            z = seed ^ marks[index]
+            z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+            z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+            z ^= z >> 31
+            score = -math.log(((z >> 11) + 0.5) / 9007199254740992.0) / weight
+            if score < least:
+                winner, least = index, score
+    return winner
+
+
+class Allocation:
+    """The exact distribution over arms that an epoch draws from, for one set of eligible arms.
+
+    With `n` eligible arms the learnt weights `w` become `f + (1 - n f) w`: an additive floor, because clipping and
+    renormalising would bias the allocation. A share `holdout` of the draws takes the configured weights instead.
+
+    Args:
+        weights: The policy's weights over all arms; those of eligible arms need not sum to one.
+        base: The configured weights over all arms; an arm of base weight 0 is never eligible.
+        eligible: Indexes of the arms that may be drawn.
+        floor: Least probability of an eligible arm, at most 1 / n.
+        holdout: Share of draws that ignores what was learnt.
+    """
+
+    __slots__ = ("_base", "_cumulative", "eligible", "holdout", "probabilities", "weights")
+
+    def __init__(
+        self, weights: Sequence[float], base: Sequence[float], eligible: Sequence[int], floor: float, holdout: float
+    ) -> None:
+        arms = range(len(base))
+        share = dict.fromkeys(eligible, 1.0)
+        learnt = _normalised([weights[arm] * share.get(arm, 0.0) for arm in arms])
+        configured = _normalised([base[arm] * share.get(arm, 0.0) for arm in arms])
+        spread = 1.0 - len(eligible) * floor
+        floored = [floor + spread * learnt[arm] if arm in share else 0.0 for arm in arms]
+        self.weights = weights
+        self.eligible = tuple(eligible)
+        self.holdout = holdout
+        self.probabilities = [holdout * b + (1.0 - holdout) * f for b, f in zip(configured, floored, strict=True)]
+        self._cumulative = _cumulative(floored)
+        self._base = _cumulative(configured)
+
+    def draw(self, first: float, second: float) -> tuple[int, bool]:
+        """An arm, and whether the holdout chose it, from two independent uniforms in [0, 1).
+
+        Whatever chose the arm, its probability is `probabilities[arm]`.
+        """
+        if first < self.holdout:
+            return bisect_right(self._base, second), True
+        return bisect_right(self._cumulative, second), False
+
+
+def _normalised(weights: list[float]) -> list[float]:
+    total = math.fsum(weights)
+    return [weight / total for weight in weights]
+
+
+def _cumulative(probabilities: list[float]) -> list[float]:
+    """Running sums that end in infinity at the last arm of any probability, so that no draw falls beyond it."""
+    sums = list(accumulate(probabilities))
+    last = max(arm for arm, probability in enumerate(probabilities) if probability > 0.0)
+    return sums[:last] + [math.inf] * (len(sums) - last)

@@ -1,0 +1,172 @@
+"""A decision: who is eligible, who keeps what they had, and one draw from exactly the weights that are logged."""
+
+import json
+
+from bandit.assignment import rendezvous
+from bandit.decision import ChooseRequest, Decision, encode
+from bandit.errors import WrongState
+from bandit.memory import Memory, Record
+from bandit.running import Running
+from bandit.store import DecisionRow, EventRow
+
+_ADVICE = {"draft": "start it first", "paused": "resume it first"}
+
+
+def choose(memory: Memory, request: ChooseRequest, now: float) -> Decision:
+    """Decides, and notes the decision in the batch.
+
+    Raises:
+        NotFound: The experiment is unknown.
+        WrongState: It is not running.
+        InvalidInput: An eligible variant is unknown, or none has a weight.
+    """
+    running = memory.experiments.get(request.experiment) or memory.experiment(request.experiment)
+    experiment = running.experiment
+    if experiment.status != "running":
+        advice = _ADVICE.get(experiment.status, "it decides no more")
+        raise WrongState(f"experiment {experiment.key!r} is {experiment.status}: {advice}")
+    if request.idempotency_key is not None and (row := memory.keyed(running, request.idempotency_key)):
+        return answer(running, row)
+    mask = "" if request.eligible is None else running.mask(request.eligible)
+    unit = request.unit if experiment.sticky else None
+    seat = None if unit is None else memory.seat(running, unit)
+    if seat is not None and not running.fixed and (not mask or seat.variant in running.members(mask)):
+        return _keep(memory, running, request, seat, now)
+
+    if running.serial != memory.serial:
+        running.serial = memory.serial
+        if running.stale(now):
+            memory.begin_epoch(running, now)
+    allocation = running.allocation(mask) or memory.allocation(running, mask, now)
+    if unit is not None and running.fixed:
+        variant, reason = rendezvous(experiment.salt, unit, running.marks, allocation.probabilities), "hashed"
+        if seat is not None and seat.variant == variant:
+            return _keep(memory, running, request, seat, now)
+    else:
+        variant, held_out = allocation.draw(memory.random(), memory.random())
+        reason = "holdout" if held_out else "drawn"
+    if seat is not None:
+        reason = "reassigned"
+
+    probabilities = allocation.probabilities
+    row = _log(memory, running, request, variant, probabilities[variant], running.epoch, mask, 0, reason, now)
+    if not request.defer:
+        memory.count(row, probabilities)
+        _await(memory, running, row.id, now)
+    if unit is not None and (seat is None or running.fixed):
+        memory.batch.units[running.id, unit] = row.id
+        memory.seats[running.id, unit] = row
+    return answer(running, row)
+
+
+def _keep(memory: Memory, running: Running, request: ChooseRequest, seat: DecisionRow, now: float) -> Decision:
+    """Another decision for a unit that has its variant, with the propensity of the draw that gave it.
+
+    Where the trial is a unit, it belongs to the one that the unit's first decision opened.
+    """
+    head = seat.head if running.experiment.trial == "unit" else 0
+    probabilities = memory.probabilities(seat)
+    opened = not head or memory.record(head).opened_at is not None
+    row = _log(memory, running, request, seat.variant, seat.propensity, seat.epoch, seat.eligible, head, "sticky", now)
+    if not request.defer:
+        if not opened:
+            _expose(memory, memory.records[row.id], now)
+        else:
+            memory.count(row, None if head else probabilities)
+            if not head:
+                _await(memory, running, row.id, now)
+    return answer(running, row)
+
+
+def _log(
+    memory: Memory,
+    running: Running,
+    request: ChooseRequest,
+    variant: int,
+    propensity: float,
+    epoch: int,
+    mask: str,
+    head: int,
+    reason: str,
+    now: float,
+) -> DecisionRow:
+    number = memory.ids.next(now)
+    exposed_at = None if request.defer else now
+    row = DecisionRow(
+        number,
+        running.id,
+        request.unit,
+        variant,
+        propensity,
+        epoch,
+        head or number,
+        now,
+        exposed_at,
+        None if head else exposed_at,
+        mask,
+        None if request.context is None else json.dumps(request.context),
+        None if request.attributes is None else json.dumps(request.attributes),
+        reason,
+        request.idempotency_key,
+    )
+    memory.batch.decisions[number] = row
+    memory.records[number] = Record(running, row)
+    if request.idempotency_key is not None:
+        memory.answered[running.id, request.idempotency_key] = row
+    return row
+
+
+def activate(memory: Memory, number: int, now: float) -> str:
+    """Makes a deferred decision count from now on; one that counts already is left as it is.
+
+    Raises:
+        NotFound: The decision is unknown.
+        WrongState: Its experiment is archived.
+    """
+    record = memory.record(number)
+    memory.writable(record)
+    if record.exposed_at is None:
+        memory.batch.events.append(EventRow(number, -1, "activate", None, None, now, "activated"))
+        _expose(memory, record, now)
+    return "activated"
+
+
+def _expose(memory: Memory, record: Record, now: float) -> None:
+    """Counts a decision as shown, opens its trial if nothing has, and credits what it had earned before."""
+    head = memory.head(record)
+    probabilities = memory.probabilities(head.row)
+    before = head.values()
+    first = head.opened_at is None
+    if first:
+        head.opened_at = now
+        _await(memory, record.running, head.id, now)
+    if record.exposed_at is None or first:
+        record.exposed_at = record.exposed_at or now
+        for exposed in (head, record):
+            memory.batch.exposures[exposed.id] = (exposed.exposed_at, exposed.opened_at)
+            memory.used(exposed)
+    for metric, outcome in record.outcomes.items():
+        if outcome.value is not None:
+            memory.earn(head, metric, outcome.value, 1)
+    memory.count(record.row, probabilities if first else None)
+    memory.credit(head, before)
+    memory.touched.add(record.running)
+
+
+def _await(memory: Memory, running: Running, head: int, now: float) -> None:
+    """Notes when the windows of a trial close for the metrics that have a default."""
+    for metric, window, _ in running.defaults:
+        memory.batch.due.append((now + window, head, metric))
+
+
+def answer(running: Running, row: DecisionRow) -> Decision:
+    """What the caller is told of a decision."""
+    return Decision(
+        encode(row.id),
+        running.experiment.key,
+        running.keys[row.variant],
+        running.configs[row.variant],
+        row.propensity,
+        row.epoch,
+        row.reason,
+    )

@@ -1,0 +1,121 @@
+"""What `choose` is asked and answers, and the ids of decisions."""
+
+import json
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import Field, JsonValue, field_validator
+
+from bandit.errors import NotFound
+from bandit.experiment import Key, Model
+
+MOST_JSON_BYTES = 16_384
+MOST_DEPTH = 20
+
+Unit = Annotated[str, Field(min_length=1, max_length=256)]
+IdempotencyKey = Annotated[str, Field(min_length=1, max_length=256)]
+Reason = Literal["drawn", "holdout", "hashed", "sticky", "reassigned"]
+
+
+class ChooseRequest(Model):
+    """A request for a decision."""
+
+    experiment: Key
+    unit: Unit | None = Field(default=None, description="Who is assigned; without one, nothing is remembered.")
+    context: dict[str, JsonValue] | None = Field(default=None, description="Features that a policy reads.")
+    attributes: dict[str, JsonValue] | None = Field(default=None, description="What targeting and segments read.")
+    eligible: list[Key] | None = Field(default=None, min_length=1, max_length=1000, description="Unset: all variants.")
+    defer: bool = Field(default=False, description="Count for nothing until activated.")
+    idempotency_key: IdempotencyKey | None = Field(default=None, description="Repeats get the same decision.")
+
+    @field_validator("context", "attributes")
+    @classmethod
+    def _is_small(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        if value is not None:
+            if _depth(value) > MOST_DEPTH:
+                raise ValueError(f"must be nested at most {MOST_DEPTH} deep")
+            if len(json.dumps(value)) > MOST_JSON_BYTES:
+                raise ValueError(f"must be at most {MOST_JSON_BYTES} bytes of JSON")
+        return value
+
+    @field_validator("unit", "idempotency_key")
+    @classmethod
+    def _is_text(cls, value: str | None) -> str | None:
+        if value is not None and not value.isascii():
+            value.encode()  # a lone surrogate cannot be stored; its UnicodeEncodeError is a ValueError
+        return value
+
+
+class Decision(NamedTuple):
+    """The answer: which variant to serve, and the probability with which it was drawn.
+
+    `config` is shared by all decisions for the variant: read it, do not change it. `epoch` and `propensity` are those
+    of the draw, so for a unit that keeps its variant, of its first decision.
+    """
+
+    id: str
+    experiment: str
+    variant: str
+    config: JsonValue
+    propensity: float
+    epoch: int
+    reason: str
+
+
+class DecisionAnswer(Model):
+    """A decision as JSON."""
+
+    decision_id: str
+    experiment: str
+    variant: str
+    config: JsonValue
+    propensity: float
+    epoch: int
+    reason: Reason
+
+
+def encode(number: int) -> str:
+    """A decision's id as text: 16 hexadecimal digits, which sort as the numbers do."""
+    return f"{number:016x}"
+
+
+def decode(text: str) -> int:
+    """The number of a decision's id.
+
+    Raises:
+        NotFound: `text` is not an id that `encode` writes, so there is no such decision.
+    """
+    if len(text) == 16 and text.isascii():
+        try:
+            number = int(text, 16)
+        except ValueError:
+            number = -1
+        if 0 <= number < 1 << 63 and encode(number) == text:
+            return number
+    raise NotFound(f"decision {text[:40]!r} is unknown")
+
+
+class Ids:
+    """Ids that sort by time: microseconds since 1970 and 11 bits to spare, always above the last."""
+
+    __slots__ = ("last",)
+
+    def __init__(self) -> None:
+        self.last = 0
+
+    def next(self, now: float) -> int:
+        """An id for a decision at `now` (seconds since 1970), greater than every id before."""
+        number = int(now * 1e6) << 11
+        self.last = number if number > self.last else self.last + 1
+        return self.last
+
+
+def _depth(value: object) -> int:
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        level = [
+            child
+            for item in level
+            for child in (item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
+        ]
+    return depth - 1

@@ -1,0 +1,365 @@
+"""The engine: every verb of the product, in process."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from pydantic import ValidationError
+
+from bandit import lifecycle, verify
+from bandit.choose import activate, choose
+from bandit.decision import ChooseRequest, Decision, decode
+from bandit.errors import InvalidInput, MultiarmError, NotFound, StoreError
+from bandit.experiment import Experiment, StoredExperiment
+from bandit.journal import Background, Clock, GroupCommit, Journal
+from bandit.memory import Memory, load
+from bandit.results import Results, results
+from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retract, reward
+from bandit.running import Running
+from bandit.sqlite import SQLiteStore
+from bandit.store import ExperimentRow, Reader, Standing
+
+MOST_IN_BATCH = 1000
+
+Answers = list[Any]
+Decisions = list[Decision | MultiarmError]
+Statuses = list[str | MultiarmError]
+Experiments = list[StoredExperiment]
+Differences = list[verify.Difference]
+Request = TypeVar("Request", ChooseRequest, RewardRequest, RetractRequest, ActivateRequest)
+
+
+class Engine:
+    """Decides, learns and reports.
+
+    Args:
+        path: A SQLite file, created where it is absent; None keeps everything in memory.
+        durable: Whether a call returns only when what it did is on the disk. With False a background thread writes
+            up to 50 ms later: calls take microseconds, a crash loses what was not written (never a part of a call), and the
+            file is this process's alone.
+        clock: Seconds since 1970.
+        seed: Makes the draws repeatable.
+
+    Raises:
+        StoreError: The file cannot be used; the message says why.
+
+    One engine may be used by many threads. Several processes may each have a durable engine on one file; after a fork,
+    open a new one.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        durable: bool = True,
+        clock: Clock = time.time,
+        seed: int | None = None,
+    ) -> None:
+        durable = durable and path is not None
+        self._store = SQLiteStore(path, alone=not durable)
+        self._memory = Memory(self._store, seed)
+        self._clock = clock
+        self._journal: Journal = (GroupCommit if durable else Background)(self._memory, clock)
+        for row, standing in self._store.reader().experiments():
+            if row.status == "running":
+                _warm(load(row, standing).experiment)
+
+    def choose(
+        self,
+        experiment: str,
+        unit: str | None = None,
+        *,
+        context: Mapping[str, Any] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        eligible: Sequence[str] | None = None,
+        defer: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Decision:
+        """Decides which variant to serve.
+
+        Args:
+            experiment: The key of a running experiment.
+            unit: Who is assigned; a sticky experiment keeps its variant for it.
+            context: Features that the policy reads.
+            attributes: What targeting and segments read.
+            eligible: Keys of the variants that may be served now; None for all.
+            defer: Whether the decision counts for nothing until `activate`.
+            idempotency_key: A call with the same key gets the same decision.
+
+        Raises:
+            NotFound: The experiment is unknown.
+            WrongState: It is not running.
+            InvalidInput: An argument is not allowed.
+            StoreError: The decision could not be kept, so none was made.
+        """
+        try:
+            request = ChooseRequest(
+                experiment=experiment,
+                unit=unit,
+                context=None if context is None else dict(context),
+                attributes=None if attributes is None else dict(attributes),
+                eligible=None if eligible is None else list(eligible),
+                defer=defer,
+                idempotency_key=idempotency_key,
+            )
+        except ValidationError as error:
+            raise InvalidInput.of(error) from error
+        return self._journal.run(choose, request)
+
+    def decide(self, request: ChooseRequest) -> Decision:
+        """`choose` for a request that was validated already."""
+        return self._journal.run(choose, request)
+
+    def activate(self, decision_id: str) -> str:
+        """Makes a deferred decision count from now on.
+
+        Raises:
+            NotFound: The decision is unknown.
+        """
+        return self._journal.run(activate, decode(decision_id))
+
+    def reward(
+        self, decision_id: str, value: float, metric: str | None = None, *, idempotency_key: str | None = None
+    ) -> str:
+        """Says what happened after a decision.
+
+        Args:
+            decision_id: The decision.
+            value: What was measured; 0 or 1 for a conversion.
+            metric: Of which metric; None for the primary one.
+            idempotency_key: A repeat with the same key, for the same decision and metric, is ignored.
+
+        Returns:
+            `applied`, `duplicate`, `superseded` or `late`; see `bandit.reward`.
+
+        Raises:
+            NotFound: The decision is unknown.
+            InvalidInput: The metric is unknown, or the value is not one of its.
+            WrongState: The experiment is archived.
+            StoreError: The reward could not be kept, so nothing was done.
+        """
+        if type(value) is not float:
+            value = _number(value)
+        return self._journal.run(reward, decode(decision_id), metric, value, idempotency_key)
+
+    def retract(self, decision_id: str, metric: str | None = None) -> str:
+        """Takes back all that was told of a decision for one metric.
+
+        Raises:
+            NotFound: The decision is unknown.
+            InvalidInput: The metric is unknown.
+            WrongState: The experiment is archived.
+        """
+        return self._journal.run(retract, decode(decision_id), metric)
+
+    def choose_batch(self, requests: Sequence[ChooseRequest | Mapping[str, Any]]) -> Decisions:
+        """Decides many at once, in one transaction; each has its own answer or error."""
+        return self._each(ChooseRequest, requests, choose, lambda request: (request,))
+
+    def reward_batch(self, requests: Sequence[RewardRequest | Mapping[str, Any]]) -> Statuses:
+        """Enters many rewards at once, in one transaction; each has its own status or error."""
+        return self._each(
+            RewardRequest,
+            requests,
+            reward,
+            lambda request: (decode(request.decision_id), request.metric, request.value, request.idempotency_key),
+        )
+
+    def retract_batch(self, requests: Sequence[RetractRequest | Mapping[str, Any]]) -> Statuses:
+        """Retracts many at once, in one transaction; each has its own status or error."""
+        return self._each(
+            RetractRequest, requests, retract, lambda request: (decode(request.decision_id), request.metric)
+        )
+
+    def activate_batch(self, requests: Sequence[ActivateRequest | Mapping[str, Any]]) -> Statuses:
+        """Activates many at once, in one transaction; each has its own status or error."""
+        return self._each(ActivateRequest, requests, activate, lambda request: (decode(request.decision_id),))
+
+    def _each(
+        self,
+        model: type[Request],
+        requests: Sequence[Request | Mapping[str, Any]],
+        function: Callable[..., Any],
+        arguments: Callable[[Request], tuple[Any, ...]],
+    ) -> Answers:
+        if len(requests) > MOST_IN_BATCH:
+            raise InvalidInput(f"a batch has at most {MOST_IN_BATCH} items, given {len(requests)}")
+        items: list[tuple[Any, ...] | MultiarmError] = []
+        for request in requests:
+            try:
+                valid = request if isinstance(request, model) else model.model_validate(request)
+                items.append(arguments(valid))
+            except ValidationError as error:
+                items.append(InvalidInput.of(error))
+            except MultiarmError as error:
+                items.append(error)
+        return self._journal.run(_run_each, function, items)
+
+    def create(
+        self, experiment: Experiment | Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> StoredExperiment:
+        """Enters a new experiment as a draft.
+
+        Raises:
+            InvalidInput: The definition is not one of an experiment; every wrong field is named.
+            WrongState: The key exists.
+        """
+        if not isinstance(experiment, Experiment):
+            try:
+                experiment = Experiment.model_validate(experiment)
+            except ValidationError as error:
+                raise InvalidInput.of(error) from error
+        _warm(experiment)
+        return self._manage(lifecycle.create, experiment, idempotency_key)
+
+    def update(self, key: str, changes: Mapping[str, Any], *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Changes fields of an experiment.
+
+        Raises:
+            NotFound: The experiment is unknown.
+            InvalidInput: The fields do not make an experiment.
+            WrongState: A field may not change any more; each is named.
+        """
+        return self._manage(lifecycle.update, key, changes, idempotency_key)
+
+    def clone(self, key: str, new_key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Enters a new draft with the definition of another experiment, and nothing of its data.
+
+        Raises:
+            NotFound: The experiment is unknown.
+            InvalidInput: The new key is not allowed.
+            WrongState: The new key exists.
+        """
+        definition = lifecycle.definition(self.get(key))
+        salt = {"salt": ""} if definition["salt"] == key else {}
+        return self.create({**definition, **salt, "key": new_key}, idempotency_key=idempotency_key)
+
+    def start(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Starts a draft: from now on it decides."""
+        return self._manage(lifecycle.transition, key, "start", "", idempotency_key)
+
+    def pause(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Pauses a running experiment: it decides no more, rewards still count."""
+        return self._manage(lifecycle.transition, key, "pause", "", idempotency_key)
+
+    def resume(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Resumes a paused experiment."""
+        return self._manage(lifecycle.transition, key, "resume", "", idempotency_key)
+
+    def complete(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Ends an experiment as planned; rewards for its decisions still count."""
+        return self._manage(lifecycle.transition, key, "complete", "", idempotency_key)
+
+    def stop(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Ends an experiment before its time; rewards for its decisions still count."""
+        return self._manage(lifecycle.transition, key, "stop", reason, idempotency_key)
+
+    def archive(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Puts away an experiment that is over: its outcomes are final."""
+        return self._manage(lifecycle.transition, key, "archive", "", idempotency_key)
+
+    def _manage(self, function: Callable[..., StoredExperiment], *arguments: object) -> StoredExperiment:
+        experiment = self._journal.run(function, *arguments)
+        self._journal.flush()
+        return experiment
+
+    def get(self, key: str) -> StoredExperiment:
+        """An experiment's definition and status.
+
+        Raises:
+            NotFound: It is unknown.
+        """
+        with self._reading() as reader:
+            return lifecycle.standing(load(*_found(reader, key)))
+
+    def list(self) -> Experiments:
+        """All experiments, the oldest first."""
+        with self._reading() as reader:
+            return [lifecycle.standing(load(row, standing)) for row, standing in reader.experiments()]
+
+    def results(self, key: str) -> Results:
+        """What an experiment has shown so far.
+
+        Raises:
+            NotFound: It is unknown.
+        """
+        self._journal.flush()
+        running = self._memory.experiments.get(key)
+        with self._reading() as reader:
+            return results(reader, *_found(reader, key), running.cadence.interval if running else 0.0)
+
+    def verify(self) -> Differences:
+        """Replays the ledger and returns what differs from the statistics that are kept: nothing, if all is well."""
+        self._journal.flush()
+        with self._reading() as reader:
+            return list(verify.verify(reader))
+
+    def check(self) -> None:
+        """Does what a decision needs of the store, without deciding.
+
+        Raises:
+            StoreError: The store would refuse a decision.
+        """
+        self._journal.run(_nothing)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Reader]:
+        with self._journal.reading(), self._store.snapshot() as reader:
+            yield reader
+
+    def close(self) -> None:
+        """Writes what is still to be written and lets go of the store."""
+        try:
+            self._journal.close()
+        finally:
+            self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _run_each(memory: Memory, function: Callable[..., Any], items: list[Any], now: float) -> list[Any]:
+    """Runs a function for each tuple of arguments; what came as an error stays one."""
+    answers: list[Any] = []
+    for item in items:
+        if isinstance(item, MultiarmError):
+            answers.append(item)
+            continue
+        try:
+            answers.append(function(memory, *item, now))
+        except StoreError:
+            raise
+        except MultiarmError as error:
+            answers.append(error)
+    return answers
+
+
+def _nothing(memory: Memory, now: float) -> None:
+    """Takes part in a commit and asks for nothing."""
+
+
+def _found(reader: Reader, key: str) -> tuple[ExperimentRow, Standing]:
+    found = reader.experiment(key)
+    if found is None:
+        raise NotFound(f"experiment {key[:100]!r} is unknown")
+    return found
+
+
+def _warm(experiment: Experiment) -> None:
+    """Compiles the policy, or loads it compiled, so that no decision waits for that."""
+    running = Running(0, StoredExperiment.model_validate(lifecycle.definition(experiment)))
+    running.learner.weights(0.0, running.full)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, (int, float)):
+        return float(value)
+    raise InvalidInput.field("value", f"must be a number, given {value!r}"[:200])

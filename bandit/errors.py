@@ -1,0 +1,123 @@
+"""What can go wrong, as a caller sees it.
+
+MultiarmError
+|- InvalidInput         422  what was given is not allowed; `errors` names every field
+|  `- MalformedInput    400  what was given could not be read at all
+|- NotFound             404  no such experiment or decision
+|- WrongState           409  the experiment's status, or an existing key, forbids it
+|- Overloaded           503  too much is waiting; try again after `retry_after` seconds
+`- StoreError           503  the store could not keep it; nothing was changed
+   |- StoreBusy              another process holds the store
+   `- StoreUnusable          not a multiarm database, damaged, or of a newer version
+"""
+
+from collections.abc import Iterable
+from typing import ClassVar, NamedTuple
+
+from pydantic import ValidationError
+
+
+class FieldError(NamedTuple):
+    """One wrong field: where it is, as `variants[1].weight`, and what is wrong with it."""
+
+    field: str
+    message: str
+
+
+class MultiarmError(Exception):
+    """The root of every error that multiarm raises on purpose."""
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Error"
+    retry_after: ClassVar[int | None] = None
+
+    def __init__(self, detail: str, errors: Iterable[FieldError] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = list(errors)
+
+
+class InvalidInput(MultiarmError, ValueError):
+    """What was given is not allowed."""
+
+    status = 422
+    title = "Invalid input"
+
+    @classmethod
+    def field(cls, field: str, message: str) -> "InvalidInput":
+        """The error of a single field."""
+        return cls(f"{field}: {message}", [FieldError(field, message)])
+
+    @classmethod
+    def of(cls, error: ValidationError) -> "InvalidInput":
+        """The same findings as pydantic's, each as `field: message`, malformed JSON apart."""
+        found = error.errors(include_url=False, include_context=False)
+        if found[0]["type"] == "json_invalid":
+            return MalformedInput(found[0]["msg"])
+        errors = [FieldError(path(item["loc"]), _message(item["msg"], item.get("input"))) for item in found]
+        return cls("; ".join(f"{field}: {message}" if field else message for field, message in errors), errors)
+
+
+class MalformedInput(InvalidInput):
+    """What was given could not be read at all."""
+
+    status = 400
+    title = "Malformed input"
+
+
+class NotFound(MultiarmError, LookupError):
+    """There is no such experiment or decision."""
+
+    status = 404
+    title = "Not found"
+
+
+class WrongState(MultiarmError):
+    """The experiment's status, or a key that exists, forbids it."""
+
+    status = 409
+    title = "Wrong state"
+
+
+class Overloaded(MultiarmError):
+    """Too much is waiting already."""
+
+    status = 503
+    title = "Overloaded"
+    retry_after = 1
+
+
+class StoreError(MultiarmError):
+    """The store could not keep it, so nothing was changed."""
+
+    status = 503
+    title = "Store unavailable"
+    retry_after = 1
+
+
+class StoreBusy(StoreError):
+    """Another process holds the store."""
+
+
+class StoreUnusable(StoreError):
+    """The file is not a multiarm database, is damaged, or was written by a newer version."""
+
+
+BY_STATUS: dict[int, type[MultiarmError]] = {
+    error.status: error for error in (InvalidInput, MalformedInput, NotFound, WrongState, Overloaded)
+}
+
+
+def path(location: tuple[int | str, ...]) -> str:
+    """A field's place in words: `("variants", 1, "weight")` is `variants[1].weight`."""
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _message(message: str, given: object) -> str:
+    message = message.removeprefix("Value error, ")
+    if isinstance(given, (str, int, float)) or given is None:
+        return f"{message}, given {given!r}"[:300]
+    return message[:300]

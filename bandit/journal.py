@@ -1,0 +1,255 @@
+"""Who writes, and when: group commit for a shared store, or a background writer for a store of one's own.
+
+Both run operations `function(memory, *arguments, now)` one at a time. An operation that raises a MultiarmError has
+changed nothing; whatever else goes wrong, the store keeps what it had.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeVar
+
+from bandit.errors import MultiarmError, Overloaded, StoreError
+from bandit.memory import MOST_CACHED, Memory
+from bandit.reward import close_windows
+from bandit.store import Batch
+
+MOST_WAITING = 10_000
+MOST_UNWRITTEN = MOST_CACHED // 2
+GATHER_SECONDS = 0.002
+SWEEP_SECONDS = 1.0
+
+Result = TypeVar("Result")
+Clock = Callable[[], float]
+
+
+class Journal(Protocol):
+    """Runs operations and makes the store agree with them."""
+
+    def run(self, function: Callable[..., Result], *arguments: object) -> Result:
+        """Runs one operation; when it returns, what it did is kept as surely as this journal keeps anything."""
+
+    def flush(self) -> None:
+        """Waits until everything that was run is in the store, windows that closed by now included."""
+
+    def reading(self) -> AbstractContextManager[object]:
+        """Holds off the writer where a snapshot would not."""
+
+    def close(self) -> None:
+        """Flushes and ends."""
+
+
+class _Ticket:
+    """An operation that waits for its commit, and the lock that its thread sleeps on."""
+
+    __slots__ = ("arguments", "done", "error", "function", "result", "wake")
+
+    def __init__(self, function: Callable[..., Any], arguments: tuple[object, ...]) -> None:
+        self.function = function
+        self.arguments = arguments
+        self.wake = threading.Lock()
+        self.wake.acquire()
+        self.done = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+class GroupCommit:
+    """Runs operations inside a store's transaction and answers when it is on the disk.
+
+    There is no writer thread: of the threads that ask, the first leads. It gathers for at most 2 ms while as many as
+    last time are known to come (not at all when it was alone), takes all that wait into one transaction with one
+    sync, hands on the lead, and wakes the rest.
+    """
+
+    def __init__(self, memory: Memory, clock: Clock) -> None:
+        self._memory = memory
+        self._clock = clock
+        self._mutex = threading.Lock()
+        self._waiting: list[_Ticket] = []
+        self._leading = False
+        self._expected = 0
+        self._arrived = threading.Lock()
+        self._arrived.acquire()
+        self._gathering = False
+
+    def run(self, function: Callable[..., Result], *arguments: object) -> Result:
+        """See `Journal`.
+
+        Raises:
+            Overloaded: Too many wait already.
+            StoreError: The transaction could not be committed; nothing in it was done.
+        """
+        ticket = _Ticket(function, arguments)
+        with self._mutex:
+            if len(self._waiting) >= MOST_WAITING:
+                raise Overloaded(f"{MOST_WAITING} operations wait for the store already")
+            self._waiting.append(ticket)
+            leads = not self._leading
+            self._leading = True
+            if self._gathering and len(self._waiting) >= self._expected:
+                self._gathering = False
+                self._arrived.release()
+        if not leads:
+            ticket.wake.acquire()
+        if not ticket.done:
+            self._lead(ticket)
+        if ticket.error is not None:
+            raise ticket.error
+        result: Result = ticket.result
+        return result
+
+    def _lead(self, own: _Ticket) -> None:
+        with self._mutex:
+            self._gathering = len(self._waiting) < self._expected
+        if self._gathering and not self._arrived.acquire(timeout=GATHER_SECONDS):
+            with self._mutex:
+                if not self._gathering:
+                    self._arrived.acquire()
+                self._gathering = False
+        with self._mutex:
+            tickets, self._waiting = self._waiting, []
+            self._expected = len(tickets)
+        self._commit(tickets)
+        with self._mutex:
+            if self._waiting:
+                self._waiting[0].wake.release()
+            else:
+                self._leading = False
+        for ticket in tickets:
+            ticket.done = True
+            if ticket is not own:
+                ticket.wake.release()
+
+    def _commit(self, tickets: Sequence[_Ticket]) -> None:
+        memory = self._memory
+        try:
+            with memory.store.transaction():
+                memory.refresh()
+                now = self._clock()
+                _sweep(memory, now)
+                for ticket in tickets:
+                    try:
+                        ticket.result = ticket.function(memory, *ticket.arguments, now)
+                    except StoreError:
+                        raise
+                    except MultiarmError as error:
+                        ticket.error = error
+                if batch := memory.take():
+                    memory.store.write(batch)
+            memory.trim()
+        except BaseException as error:
+            memory.reset()
+            for ticket in tickets:
+                ticket.error = error
+
+    def flush(self) -> None:
+        """See `Journal`: whatever `run` has answered is in the store."""
+        self.run(_close_all)
+
+    def reading(self) -> AbstractContextManager[object]:
+        """See `Journal`."""
+        return contextlib.nullcontext()
+
+    def close(self) -> None:
+        """See `Journal`."""
+
+
+class Background:
+    """Runs operations at once and writes them from a thread of its own, a few milliseconds later.
+
+    A crash loses what was not written, never more than `MOST_UNWRITTEN` operations, and never a part of one. While the
+    store refuses (a full disk), what was run is held, new operations are refused, and writing is tried again.
+    """
+
+    INTERVAL = 0.05
+
+    def __init__(self, memory: Memory, clock: Clock) -> None:
+        self._memory = memory
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._held: Batch | None = None
+        self._failure: StoreError | None = None
+        self._closing = threading.Event()
+        self._unwritten = 0
+        self._thread = threading.Thread(target=self._write_always, name="multiarm-journal", daemon=True)
+        self._thread.start()
+
+    def run(self, function: Callable[..., Result], *arguments: object) -> Result:
+        """See `Journal`.
+
+        Raises:
+            StoreError: What was run before cannot be written.
+        """
+        with self._lock:
+            if self._failure is not None:
+                raise type(self._failure)(self._failure.detail)
+            memory = self._memory
+            memory.serial += 1
+            now = self._clock()
+            if now >= memory.next_sweep:
+                _sweep(memory, now)
+            self._unwritten += 1
+            result = function(memory, *arguments, now)
+        if self._unwritten > MOST_UNWRITTEN:
+            self._write()
+        return result
+
+    def _write_always(self) -> None:
+        while not self._closing.wait(self.INTERVAL):
+            with contextlib.suppress(StoreError):
+                self._write()
+
+    def _write(self) -> None:
+        """Writes what was run until now, or holds it where the store refuses."""
+        with self._writing:
+            while True:
+                if self._held is None:
+                    with self._lock:
+                        self._held, self._unwritten = self._memory.take(), 0
+                if not self._held:
+                    self._held = None
+                    return
+                try:
+                    with self._memory.store.transaction():
+                        self._memory.store.write(self._held)
+                except StoreError as error:
+                    self._failure = error
+                    raise
+                self._held = None
+                self._failure = None
+                with self._lock:
+                    if not self._unwritten:
+                        self._memory.trim()
+                        return
+                    if self._unwritten < MOST_UNWRITTEN:
+                        return
+
+    def flush(self) -> None:
+        """See `Journal`."""
+        self._write()
+        self.run(_close_all)
+        self._write()
+
+    def reading(self) -> AbstractContextManager[object]:
+        """See `Journal`."""
+        return self._writing
+
+    def close(self) -> None:
+        """See `Journal`."""
+        self._closing.set()
+        self._thread.join()
+        self._write()
+
+
+def _sweep(memory: Memory, now: float) -> None:
+    """Closes windows, at most once a second."""
+    if now >= memory.next_sweep or now < memory.next_sweep - SWEEP_SECONDS:
+        memory.next_sweep = now if close_windows(memory, now) else now + SWEEP_SECONDS
+
+
+def _close_all(memory: Memory, now: float) -> None:
+    while close_windows(memory, now):
+        pass

@@ -1,0 +1,132 @@
+"""What an experiment's policy has learnt, and how often it may be asked."""
+
+import math
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from bandit.experiment import Experiment
+from policies import COLUMNS, COUNT, Policy, statistics
+
+_NO_CONTEXT = np.empty(0)
+
+
+class Objective:
+    """The reward that a policy sees, from the values of a trial's metrics.
+
+    The weighted sum of the metrics, scaled to [0, 1] where every one of them is bounded, else about its origin. It
+    depends on the metrics alone, so a live experiment can change its policy and keep its past.
+    """
+
+    __slots__ = ("_goals", "_offset", "_scale")
+
+    def __init__(self, experiment: Experiment) -> None:
+        place = {metric.key: index for index, metric in enumerate(experiment.metrics)}
+        self._goals = [(place[key], weight) for key, weight in experiment.goals.items() if weight]
+        least, most = experiment.reward_bounds
+        if math.isfinite(least) and math.isfinite(most):
+            self._offset, self._scale = least, most - least
+        else:
+            self._offset = sum(weight * experiment.metrics[metric].origin for metric, weight in self._goals)
+            self._scale = 1.0
+
+    def reward(self, values: dict[int, float]) -> float | None:
+        """The reward of a trial whose metrics have `values`; None until every metric that counts has one."""
+        total = 0.0
+        for metric, weight in self._goals:
+            value = values.get(metric)
+            if value is None:
+                return None
+            total += weight * value
+        return (total - self._offset) / self._scale
+
+
+class Learner:
+    """The additive state of one policy and its weights.
+
+    `sums` maps a landmark period of the forward decay to `COUNT, SUM, SQUARES, WEIGHTED` of each arm; without a
+    half-life there is one period, 0.
+    """
+
+    __slots__ = ("_base", "_parameters", "objective", "policy", "sums")
+
+    def __init__(self, experiment: Experiment, base: Sequence[float]) -> None:
+        self.objective = Objective(experiment)
+        self.policy: Policy = experiment.resolved_policy
+        self._base = np.array(base)
+        self._parameters = self.policy.parameters(self._base)
+        self.sums: dict[int, list[list[float]]] = {}
+
+    def add(self, period: int, arm: int, delta: Sequence[float]) -> None:
+        """Adds `delta` (COLUMNS numbers) to the sums of `arm` in `period`."""
+        sums = self.sums.get(period)
+        if sums is None:
+            sums = self.sums[period] = [[0.0] * COLUMNS for _ in self._base]
+        row = sums[arm]
+        row[0] += delta[0]
+        row[1] += delta[1]
+        row[2] += delta[2]
+        row[3] += delta[3]
+
+    def state(self, now: float) -> np.ndarray:
+        """The sums as float64[arms, COLUMNS], faded to `now` (seconds since 1970)."""
+        state = np.zeros((len(self._base), COLUMNS))
+        for period, sums in self.sums.items():
+            state += np.array(sums) * statistics.fade(period, now, self.policy.half_life)
+        # A correction subtracts what was added, which can leave the rounding of a sum where a count should be zero.
+        state[state[:, COUNT] < 1e-9] = 0.0
+        return state
+
+    def weights(self, now: float, arms: Sequence[int]) -> list[float]:
+        """The policy's weights at `now`: over `arms` a distribution, 0 elsewhere."""
+        state = self.state(now)[list(arms)]
+        parameters = self._parameters
+        if len(arms) != len(self._base):
+            parameters = self.policy.parameters(self._base[list(arms)])
+        out = np.empty(len(arms))
+        self.policy.weights(state, _NO_CONTEXT, float(state[:, COUNT].sum()), parameters, out)
+        weights = [0.0] * len(self._base)
+        for arm, weight in zip(arms, out.tolist(), strict=True):
+            weights[arm] = weight
+        return weights
+
+
+class Cadence:
+    """When weights may be recomputed: at once, until that takes more than its share of a core.
+
+    A token bucket of compute time, refilled with `budget` seconds a second up to `BURST` seconds. While it holds some,
+    recomputing is immediate; when it is empty, one recomputation is due each time it has refilled, so every
+    `cost / budget` seconds.
+
+    Args:
+        budget: Share of one core; 1 is no limit.
+    """
+
+    BURST = 1.0
+
+    __slots__ = ("_budget", "_cost", "_spent_at", "_tokens")
+
+    def __init__(self, budget: float) -> None:
+        self._budget = budget
+        self._tokens = self.BURST
+        self._cost = 0.0
+        self._spent_at = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether weights may be recomputed now."""
+        return self._budget >= 1.0 or self._tokens + (time.monotonic() - self._spent_at) * self._budget > 0.0
+
+    def spend(self, cost: float) -> None:
+        """Records a recomputation that took `cost` seconds and ended now."""
+        now = time.monotonic()
+        self._tokens = min(self._tokens + (now - self._spent_at) * self._budget, self.BURST) - cost
+        self._spent_at = now
+        self._cost = cost
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two recomputations that the budget forces; 0 where they are immediate."""
+        if self._budget >= 1.0 or self._tokens > 0.0:
+            return 0.0
+        return self._cost / self._budget

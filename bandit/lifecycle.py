@@ -1,0 +1,160 @@
+"""An experiment's life: draft, running or paused, completed or stopped, archived."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from bandit.errors import FieldError, InvalidInput, WrongState
+from bandit.experiment import Experiment, Status, StoredExperiment, Variant
+from bandit.memory import Memory
+from bandit.running import Running
+from bandit.store import Change, ExperimentRow
+
+Action = Literal["start", "pause", "resume", "complete", "stop", "archive"]
+
+TRANSITIONS: Mapping[Action, tuple[tuple[Status, ...], Status]] = {
+    "start": (("draft",), "running"),
+    "pause": (("running",), "paused"),
+    "resume": (("paused",), "running"),
+    "complete": (("running", "paused"), "completed"),
+    "stop": (("running", "paused"), "stopped"),
+    "archive": (("draft", "completed", "stopped"), "archived"),
+}
+
+# What may change once units have been assigned: words, and how the next ones are drawn. Not what the ledger means.
+CHANGEABLE = frozenset({"name", "description", "hypothesis", "owner", "tags", "policy", "reweight", "variants"})
+CHANGEABLE_OF_VARIANT = frozenset({"name", "description", "config", "weight"})
+
+
+def create(memory: Memory, experiment: Experiment, token: str | None, now: float) -> StoredExperiment:
+    """Enters a new experiment as a draft.
+
+    Raises:
+        WrongState: The key exists.
+    """
+    if again := repeated(memory, token, "create", experiment.key):
+        return again
+    if memory.store.reader().experiment(experiment.key) is not None:
+        raise WrongState(f"experiment {experiment.key!r} exists already")
+    stored = StoredExperiment.model_validate({**definition(experiment), "created_at": now})
+    number = memory.store.reader().last_experiment() + 1
+    memory.batch.experiments[number] = ExperimentRow(
+        number, stored.key, stored.model_dump_json(exclude={"epoch"}), stored.status
+    )
+    running = Running(number, stored)
+    memory.experiments[stored.key] = memory.by_id[number] = running
+    memory.touched.add(running)
+    _note(memory, running, "create", "", "", token, now)
+    return stored
+
+
+def transition(
+    memory: Memory, key: str, action: Action, reason: str, token: str | None, now: float
+) -> StoredExperiment:
+    """Moves an experiment to another status.
+
+    Raises:
+        NotFound: The experiment is unknown.
+        WrongState: Its status does not allow the action.
+    """
+    if again := repeated(memory, token, action, key):
+        return again
+    running = memory.experiment(key)
+    before = running.experiment.status
+    allowed, after = TRANSITIONS[action]
+    if before not in allowed:
+        raise WrongState(f"experiment {key!r} is {before}; only {' or '.join(allowed)} allows {action!r}")
+    update: dict[str, Any] = {"status": after}
+    if action == "start":
+        update["started_at"] = now
+    if after in ("completed", "stopped"):
+        update |= {"ended_at": now, "stop_reason": reason}
+    running = memory.replace(running, running.experiment.model_copy(update=update))
+    if action == "start":
+        memory.begin_epoch(running, now)
+    _note(memory, running, action, before, reason, token, now)
+    return standing(running)
+
+
+def update(memory: Memory, key: str, changes: Mapping[str, Any], token: str | None, now: float) -> StoredExperiment:
+    """Changes fields of an experiment; a new policy or new weights begin a new epoch and keep what was learnt.
+
+    Raises:
+        NotFound: The experiment is unknown.
+        InvalidInput: The fields do not make an experiment.
+        WrongState: A field may not change any more; each is named.
+    """
+    if again := repeated(memory, token, "update", key):
+        return again
+    running = memory.experiment(key)
+    old = running.experiment
+    if unknown := sorted(set(changes) - (set(Experiment.model_fields) - {"key"})):
+        raise InvalidInput(
+            f"cannot be changed: {', '.join(unknown)}", [FieldError(field, "cannot be changed") for field in unknown]
+        )
+    try:
+        new = StoredExperiment.model_validate({**old.model_dump(mode="json"), **changes})
+    except ValidationError as error:
+        raise InvalidInput.of(error) from error
+    if old.status != "draft" and (refused := sorted(_frozen(old, new))):
+        raise WrongState(
+            f"experiment {key!r} is {old.status}; a decision's meaning would change with {', '.join(refused)}",
+            [FieldError(field, f"may not change while {old.status}") for field in refused],
+        )
+    running = memory.replace(running, new)
+    if new.started_at is not None and (old.policy, old.reweight, old.variants) != (
+        new.policy,
+        new.reweight,
+        new.variants,
+    ):
+        memory.begin_epoch(running, now, anew=True)
+    _note(memory, running, "update", old.status, ", ".join(sorted(changes)), token, now)
+    return standing(running)
+
+
+def _frozen(old: Experiment, new: Experiment) -> set[str]:
+    fields = {field for field in Experiment.model_fields if getattr(old, field) != getattr(new, field)}
+    frozen = fields - CHANGEABLE
+    if old.resolved_policy.half_life != new.resolved_policy.half_life:
+        frozen.add("policy.half_life")  # what was learnt is kept in periods of the half-life
+    if "variants" in fields:
+        if [variant.key for variant in old.variants] != [variant.key for variant in new.variants]:
+            frozen.add("variants")
+        for place, pair in enumerate(zip(old.variants, new.variants, strict=False)):
+            frozen |= {
+                f"variants[{place}].{field}"
+                for field in set(Variant.model_fields) - CHANGEABLE_OF_VARIANT
+                if getattr(pair[0], field) != getattr(pair[1], field)
+            }
+    return frozen
+
+
+def repeated(memory: Memory, token: str | None, action: str, key: str) -> StoredExperiment | None:
+    """The experiment as it is, where the same action was done with the same idempotency key before.
+
+    Raises:
+        WrongState: The key was used for something else.
+    """
+    if token is None or (change := memory.store.reader().change(token)) is None:
+        return None
+    running = memory.experiment(key)
+    if (change.action, change.experiment) != (action, running.id):
+        raise WrongState(f"idempotency key {token!r} was used before, to {change.action} an experiment")
+    return standing(running)
+
+
+def standing(running: Running) -> StoredExperiment:
+    """The definition with the epoch it is in."""
+    return running.experiment.model_copy(update={"epoch": running.epoch})
+
+
+def definition(experiment: Experiment) -> dict[str, Any]:
+    """What a caller gave, as JSON values, without what became of it."""
+    return experiment.model_dump(mode="json", include=set(Experiment.model_fields))
+
+
+def _note(
+    memory: Memory, running: Running, action: str, before: str, detail: str, token: str | None, now: float
+) -> None:
+    memory.batch.changes.append(Change(running.id, action, now, before, running.experiment.status, detail, token))

@@ -1,0 +1,357 @@
+"""The engine's memory: a cache of the store, and the batch that will make the store agree with it."""
+
+import json
+import random
+from typing import Any, TypeVar
+
+from bandit.assignment import Allocation
+from bandit.decision import Ids
+from bandit.errors import NotFound, StoreUnusable, WrongState
+from bandit.experiment import StoredExperiment
+from bandit.running import EVERYONE, Running
+from bandit.store import Batch, DecisionRow, EpochRow, ExperimentRow, OutcomeRow, Standing, Store
+from policies import statistics
+
+MOST_CACHED = 65_536
+
+Place = TypeVar("Place", bound=tuple[int, ...])
+
+
+class Outcome:
+    """What the events of a decision add up to for one metric, and those of the trial if the decision heads one.
+
+    `value` is the decision's own, None without events. `total` and `earned` sum the values, and count the decisions
+    that have one, over the exposed decisions of the trial; `fallback` is the default of a trial whose window has
+    closed.
+    """
+
+    __slots__ = ("earned", "fallback", "total", "value")
+
+    def __init__(self) -> None:
+        self.value: float | None = None
+        self.total = 0.0
+        self.earned = 0
+        self.fallback: float | None = None
+
+
+class Record:
+    """A decision in memory. `head` is the decision that opened its trial: itself, or its unit's first."""
+
+    __slots__ = ("exposed_at", "head", "id", "opened_at", "outcomes", "row", "running", "stored", "tokens")
+
+    def __init__(self, running: Running, row: DecisionRow, *, stored: bool = False) -> None:
+        self.running = running
+        self.row = row
+        self.id = row.id
+        self.head = row.head
+        self.exposed_at = row.exposed_at
+        self.opened_at = row.opened_at
+        self.outcomes: dict[int, Outcome] = {}
+        self.stored = stored
+        self.tokens: set[tuple[int, str]] | None = None
+
+    def values(self) -> dict[int, float]:
+        """What the trial that this decision heads has earned: metric -> value, for those that have one."""
+        values: dict[int, float] = {}
+        if self.opened_at is not None:
+            for metric, outcome in self.outcomes.items():
+                if outcome.earned:
+                    lower, upper = self.running.bounds[metric]
+                    values[metric] = min(max(outcome.total, lower), upper)
+                elif outcome.fallback is not None:
+                    values[metric] = outcome.fallback
+        return values
+
+
+class Memory:
+    """A cache of the store and the changes that are still to be written to it.
+
+    Everything here is called by one thread at a time, which in a shared store holds the store's write transaction, so
+    what is read is true until it ends.
+    """
+
+    def __init__(self, store: Store, seed: int | None = None) -> None:
+        self.store = store
+        self.random = random.Random(seed).random  # noqa: S311 - a draw of variants, not a secret
+        self.batch = Batch()
+        self.ids = Ids()
+        self.serial = 0
+        self.next_sweep = 0.0
+        self.ids.last = store.reader().last_decision()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets everything that was not committed, and all that was cached; ids go on from the last one given."""
+        self.batch = Batch()
+        self.experiments: dict[str, Running] = {}
+        self.by_id: dict[int, Running] = {}
+        self.records: dict[int, Record] = {}
+        self.seats: dict[tuple[int, str], DecisionRow] = {}
+        self.answered: dict[tuple[int, str], DecisionRow] = {}
+        self.epochs: dict[tuple[int, int, str], list[float]] = {}
+        self.drawn: dict[tuple[int, int, str], list[float]] = {}
+        self.touched: set[Running] = set()
+
+    def refresh(self) -> None:
+        """Catches up with what other processes committed; called at the start of a transaction."""
+        self.serial += 1
+        changed = self.store.changed()
+        if changed is None:
+            return
+        self.ids.last = max(self.ids.last, self.store.reader().last_decision())
+        if changed:
+            self.records.clear()
+        for number in changed:
+            if running := self.by_id.pop(number, None):
+                del self.experiments[running.experiment.key]
+
+    def trim(self) -> None:
+        """Drops the oldest of what is cached; called when everything is committed, so that nothing is lost."""
+        caches: tuple[dict[Any, Any], ...] = (self.records, self.seats, self.answered, self.epochs)
+        for cache in caches:
+            while len(cache) > MOST_CACHED:
+                del cache[next(iter(cache))]
+
+    def experiment(self, key: str) -> Running:
+        """The experiment of a key.
+
+        Raises:
+            NotFound: There is none.
+        """
+        running = self.experiments.get(key)
+        if running is None:
+            found = self.store.reader().experiment(key)
+            if found is None:
+                raise NotFound(f"experiment {key[:100]!r} is unknown")
+            running = self.enter(*found)
+        return running
+
+    def enter(self, row: ExperimentRow, standing: Standing) -> Running:
+        """Takes an experiment from the store into memory."""
+        running = load(row, standing)
+        reader = self.store.reader()
+        for period, arm, sums in reader.learning(row.id):
+            running.learner.add(period, arm, sums)
+        if standing.epoch and (logged := reader.epoch(row.id, standing.epoch, EVERYONE)):
+            running.adopt(standing.epoch, json.loads(logged.weights), logged.started_at)
+        self.experiments[row.key] = self.by_id[row.id] = running
+        return running
+
+    def replace(self, running: Running, experiment: StoredExperiment) -> Running:
+        """Puts a changed definition in the place of an experiment, with what it has learnt."""
+        fresh = Running(running.id, experiment)
+        fresh.learner.sums = running.learner.sums
+        fresh.learned, fresh.weighed = running.learned, running.weighed
+        fresh.adopt(running.epoch, running.weights, 0.0)
+        definition = experiment.model_dump_json(exclude={"epoch"})
+        self.batch.experiments[running.id] = ExperimentRow(running.id, experiment.key, definition, experiment.status)
+        self.experiments[experiment.key] = self.by_id[running.id] = fresh
+        self.touched.discard(running)
+        self.touched.add(fresh)
+        for record in self.records.values():
+            if record.running is running:
+                record.running = fresh
+        return fresh
+
+    def begin_epoch(self, running: Running, now: float, *, anew: bool = False) -> None:
+        """Recomputes an experiment's weights; where they changed, or `anew`, that begins an epoch."""
+        if running.recompute(now, anew=anew):
+            self.allocation(running, EVERYONE, now)
+        self.touched.add(running)
+
+    def allocation(self, running: Running, mask: str, now: float) -> Allocation:
+        """What the current epoch draws from for a mask, logged when it is first asked for.
+
+        Where the epoch's weights leave the eligible arms nothing (an index policy puts all on one arm), the policy is
+        asked about those arms alone.
+        """
+        weights, members = running.weights, running.members(mask)
+        if mask and sum(weights[arm] for arm in members) <= 0.0:
+            weights = running.learner.weights(now, members)
+        allocation = running.allocate(mask, weights)
+        self.epochs[running.id, running.epoch, mask] = allocation.probabilities
+        self.batch.epochs.append(
+            EpochRow(running.id, running.epoch, mask, json.dumps(weights), json.dumps(allocation.probabilities), now)
+        )
+        return allocation
+
+    def probabilities(self, row: DecisionRow) -> list[float]:
+        """What a decision, of whatever epoch, was drawn from."""
+        place = (row.experiment, row.epoch, row.eligible)
+        probabilities = self.epochs.get(place)
+        if probabilities is None:
+            found = self.store.reader().epoch(*place)
+            if found is None:
+                raise StoreUnusable(f"epoch {row.epoch} of experiment {row.experiment} is missing from the store")
+            probabilities = self.epochs[place] = json.loads(found.probabilities)
+        return probabilities
+
+    def record(self, number: int) -> Record:
+        """The decision of an id.
+
+        Raises:
+            NotFound: There is none.
+        """
+        record = self.records.get(number)
+        if record is None:
+            reader = self.store.reader()
+            row = reader.decision(number)
+            if row is None:
+                raise NotFound(f"decision '{number:016x}' is unknown")
+            record = self.records[number] = Record(self._of(row.experiment), row, stored=True)
+            for kept in reader.outcomes(number):
+                outcome = record.outcomes[kept.metric] = Outcome()
+                _, _, outcome.value, outcome.total, outcome.earned, outcome.fallback = kept
+        return record
+
+    def head(self, record: Record) -> Record:
+        """The decision that opened the trial of a decision, which may be itself."""
+        return record if record.head == record.id else self.record(record.head)
+
+    def tokens(self, record: Record) -> set[tuple[int, str]]:
+        """Metric and idempotency key of the events that a decision has had."""
+        if record.tokens is None:
+            record.tokens = set(self.store.reader().keys(record.id)) if record.stored else set()
+        return record.tokens
+
+    def keyed(self, running: Running, idempotency_key: str) -> DecisionRow | None:
+        """The decision that was made with a key."""
+        row = self.answered.get((running.id, idempotency_key))
+        return row or self.store.reader().keyed(running.id, idempotency_key)
+
+    def writable(self, record: Record) -> None:
+        """Checks that a decision's outcome may still change.
+
+        Raises:
+            WrongState: Its experiment is archived.
+        """
+        experiment = record.running.experiment
+        if experiment.status == "archived":
+            raise WrongState(f"experiment {experiment.key!r} is archived: its outcomes are final")
+
+    def seat(self, running: Running, unit: str) -> DecisionRow | None:
+        """The decision by which a unit got its variant; None for a unit never seen."""
+        place = (running.id, unit)
+        seat = self.seats.get(place)
+        if seat is None:
+            seat = self.store.reader().seat(running.id, unit)
+            if seat is not None:
+                self.seats[place] = seat
+        return seat
+
+    def outcome(self, record: Record, metric: int) -> Outcome:
+        """What a decision's events add up to for a metric; empty where there were none."""
+        outcome = record.outcomes.get(metric)
+        if outcome is None:
+            outcome = record.outcomes[metric] = Outcome()
+        return outcome
+
+    def earn(self, head: Record, metric: int, value: float, decisions: int) -> None:
+        """Adds to what a trial's decisions have earned, and to how many of them have."""
+        outcome = self.outcome(head, metric)
+        outcome.earned += decisions
+        outcome.total = outcome.total + value if outcome.earned else 0.0
+        self.keep(head, metric)
+
+    def keep(self, record: Record, metric: int) -> None:
+        """Notes an outcome for the batch."""
+        outcome = record.outcomes[metric]
+        self.batch.outcomes[record.id, metric] = OutcomeRow(
+            record.id, metric, outcome.value, outcome.total, outcome.earned, outcome.fallback
+        )
+        self.used(record)
+
+    def used(self, record: Record) -> None:
+        """Notes a decision as lately changed, so that it is the last to be dropped from memory."""
+        if self.records.pop(record.id, None) is not None:
+            self.records[record.id] = record
+
+    def credit(self, head: Record, before: dict[int, float]) -> None:
+        """Moves the sums by the difference between what a trial had earned and what it has."""
+        after = head.values()
+        if after == before:
+            return
+        running, row = head.running, head.row
+        metrics = running.experiment.metrics
+        for metric in before.keys() | after.keys():
+            old, new = before.get(metric), after.get(metric)
+            if old != new:
+                origin = metrics[metric].origin
+                delta = _delta(
+                    None if old is None else old - origin, None if new is None else new - origin, row.propensity
+                )
+                add(self.batch.statistics, (running.id, row.epoch, row.variant, metric), delta)
+                add(self.batch.statistics, (running.id, 0, row.variant, metric), delta)
+        objective = running.learner.objective
+        earned, earns = objective.reward(before), objective.reward(after)
+        if earned != earns:
+            period = statistics.landmark(row.decided_at, running.half_life)
+            growth = statistics.growth(row.decided_at, period, running.half_life)
+            delta = [growth * part for part in _delta(earned, earns, row.propensity)]
+            running.learner.add(period, row.variant, delta)
+            running.learned += 1
+            add(self.batch.learning, (running.id, period, row.variant), delta)
+        self.touched.add(running)
+
+    def count(self, row: DecisionRow, probabilities: list[float] | None) -> None:
+        """Counts an exposed decision, and the trial it opens if it does: that one was drawn from `probabilities`."""
+        size = [1.0, 0.0, 0.0]
+        if probabilities is not None:
+            size[1] = 1.0
+            drawn = self.drawn.get((row.experiment, row.epoch, row.eligible))
+            if drawn is None:
+                drawn = self.drawn[row.experiment, row.epoch, row.eligible] = [0.0, *probabilities]
+            drawn[0] += 1.0
+        add(self.batch.allocations, (row.experiment, row.epoch, row.variant), size)
+        add(self.batch.allocations, (row.experiment, 0, row.variant), size)
+
+    def take(self) -> Batch:
+        """The batch, complete, and an empty one in its place."""
+        batch = self.batch
+        for (experiment, epoch, _), (draws, *probabilities) in self.drawn.items():
+            for arm, probability in enumerate(probabilities):
+                if probability > 0.0:
+                    expected = [0.0, 0.0, draws * probability]
+                    add(batch.allocations, (experiment, epoch, arm), expected)
+                    add(batch.allocations, (experiment, 0, arm), expected)
+        for running in self.touched:
+            batch.standings[running.id] = Standing(running.epoch, running.learned, running.weighed)
+        self.batch, self.drawn, self.touched = Batch(), {}, set()
+        return batch
+
+    def _of(self, number: int) -> Running:
+        running = self.by_id.get(number)
+        if running is None:
+            for row, standing in self.store.reader().experiments():
+                if row.id == number:
+                    return self.enter(row, standing)
+            raise NotFound(f"experiment {number} is unknown")
+        return running
+
+
+def load(row: ExperimentRow, standing: Standing) -> Running:
+    """An experiment from its row, with nothing learnt yet."""
+    definition = json.loads(row.definition)
+    experiment = StoredExperiment.model_validate({**definition, "epoch": standing.epoch})
+    running = Running(row.id, experiment)
+    running.learned, running.weighed = standing.learned, standing.weighed
+    return running
+
+
+def add(sums: dict[Place, list[float]], place: Place, delta: list[float]) -> None:
+    """Adds `delta` to the sums at a place."""
+    row = sums.get(place)
+    if row is None:
+        sums[place] = list(delta)
+    else:
+        for index, part in enumerate(delta):
+            row[index] += part
+
+
+def _delta(old: float | None, new: float | None, propensity: float) -> list[float]:
+    """The change of COUNT, SUM, SQUARES and WEIGHTED when a trial's value goes from old to new."""
+    if new is None:
+        return [] if old is None else [-1.0, -old, -old * old, -old / propensity]
+    if old is None:
+        return [1.0, new, new * new, new / propensity]
+    return [0.0, new - old, new * new - old * old, (new - old) / propensity]

@@ -1,0 +1,86 @@
+"""The schema, as steps that are applied once each and in order."""
+
+import sqlite_utils
+from sqlite_utils.migrations import Migrations
+
+APPLICATION_ID = 0x6D61726D  # "marm", by which a file is known as ours
+
+migrations = Migrations("multiarm")
+
+
+@migrations()
+def m001_ledger(database: sqlite_utils.Database) -> None:
+    """Experiments, decisions, the ledger of events, and the sums that follow from them."""
+    database.execute(
+        """CREATE TABLE experiments (
+            id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, definition TEXT NOT NULL, status TEXT NOT NULL,
+            epoch INTEGER NOT NULL DEFAULT 0, learned INTEGER NOT NULL DEFAULT 0, weighed INTEGER NOT NULL DEFAULT 0,
+            revision INTEGER NOT NULL DEFAULT 0)"""
+    )
+    database.execute("CREATE INDEX experiments_by_revision ON experiments (revision)")
+    database.execute(
+        """CREATE TABLE changes (
+            number INTEGER PRIMARY KEY, experiment INTEGER NOT NULL, action TEXT NOT NULL, at REAL NOT NULL,
+            before TEXT NOT NULL, after TEXT NOT NULL, detail TEXT NOT NULL, idempotency_key TEXT UNIQUE)"""
+    )
+    database.execute(
+        """CREATE TABLE epochs (
+            experiment INTEGER NOT NULL, epoch INTEGER NOT NULL, eligible TEXT NOT NULL, weights TEXT NOT NULL,
+            probabilities TEXT NOT NULL, started_at REAL NOT NULL,
+            PRIMARY KEY (experiment, epoch, eligible)) WITHOUT ROWID"""
+    )
+    database.execute(
+        """CREATE TABLE decisions (
+            id INTEGER PRIMARY KEY, experiment INTEGER NOT NULL, unit TEXT, variant INTEGER NOT NULL,
+            propensity REAL NOT NULL, epoch INTEGER NOT NULL, head INTEGER NOT NULL, decided_at REAL NOT NULL,
+            exposed_at REAL, opened_at REAL, eligible TEXT NOT NULL, context TEXT, attributes TEXT,
+            reason TEXT NOT NULL, idempotency_key TEXT)"""
+    )
+    database.execute(
+        "CREATE UNIQUE INDEX decisions_by_key ON decisions (experiment, idempotency_key)"
+        " WHERE idempotency_key IS NOT NULL"
+    )
+    database.execute(
+        """CREATE TABLE units (
+            experiment INTEGER NOT NULL, unit TEXT NOT NULL, head INTEGER NOT NULL,
+            PRIMARY KEY (experiment, unit)) WITHOUT ROWID"""
+    )
+    database.execute(
+        """CREATE TABLE events (
+            number INTEGER PRIMARY KEY, decision INTEGER NOT NULL, metric INTEGER NOT NULL, kind TEXT NOT NULL,
+            value REAL, idempotency_key TEXT, at REAL NOT NULL, status TEXT NOT NULL)"""
+    )
+    database.execute(
+        "CREATE UNIQUE INDEX events_by_key ON events (decision, metric, idempotency_key)"
+        " WHERE idempotency_key IS NOT NULL"
+    )
+    database.execute(
+        """CREATE TABLE outcomes (
+            decision INTEGER NOT NULL, metric INTEGER NOT NULL, value REAL,
+            total REAL NOT NULL, earned INTEGER NOT NULL, fallback REAL,
+            PRIMARY KEY (decision, metric)) WITHOUT ROWID"""
+    )
+    database.execute(
+        """CREATE TABLE due (
+            at REAL NOT NULL, decision INTEGER NOT NULL, metric INTEGER NOT NULL,
+            PRIMARY KEY (decision, metric)) WITHOUT ROWID"""
+    )
+    database.execute("CREATE INDEX due_by_time ON due (at)")
+    database.execute(
+        """CREATE TABLE statistics (
+            experiment INTEGER NOT NULL, epoch INTEGER NOT NULL, variant INTEGER NOT NULL, metric INTEGER NOT NULL,
+            count REAL NOT NULL, total REAL NOT NULL, squares REAL NOT NULL, weighted REAL NOT NULL,
+            PRIMARY KEY (experiment, epoch, variant, metric)) WITHOUT ROWID"""
+    )
+    database.execute(
+        """CREATE TABLE learning (
+            experiment INTEGER NOT NULL, period INTEGER NOT NULL, variant INTEGER NOT NULL,
+            count REAL NOT NULL, total REAL NOT NULL, squares REAL NOT NULL, weighted REAL NOT NULL,
+            PRIMARY KEY (experiment, period, variant)) WITHOUT ROWID"""
+    )
+    database.execute(
+        """CREATE TABLE allocations (
+            experiment INTEGER NOT NULL, epoch INTEGER NOT NULL, variant INTEGER NOT NULL,
+            decisions REAL NOT NULL, trials REAL NOT NULL, expected REAL NOT NULL,
+            PRIMARY KEY (experiment, epoch, variant)) WITHOUT ROWID"""
+    )

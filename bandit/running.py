@@ -1,0 +1,150 @@
+"""An experiment as the decision path sees it: looked up once, then only read."""
+
+import json
+import time
+from collections.abc import Sequence
+
+from bandit.assignment import Allocation, mark
+from bandit.errors import InvalidInput
+from bandit.experiment import StoredExperiment
+from bandit.learner import Cadence, Learner
+from policies import Fixed
+
+EVERYONE = ""
+
+
+class Running:
+    """One experiment in memory, with what its policy has learnt and the weights of its epoch.
+
+    `learned` counts the changes of the learner's state and `weighed` how many of them the weights reflect, so the
+    weights are stale where the two differ.
+    """
+
+    __slots__ = (
+        "_allocations",
+        "_computed_at",
+        "arms",
+        "base",
+        "bounds",
+        "cadence",
+        "configs",
+        "defaults",
+        "epoch",
+        "every",
+        "experiment",
+        "fixed",
+        "full",
+        "half_life",
+        "id",
+        "keys",
+        "learned",
+        "learner",
+        "marks",
+        "metrics",
+        "primary",
+        "serial",
+        "weighed",
+        "weights",
+    )
+
+    def __init__(self, number: int, experiment: StoredExperiment) -> None:
+        variants = experiment.variants
+        self.id = number
+        self.experiment = experiment
+        self.keys = [variant.key for variant in variants]
+        self.arms = {key: arm for arm, key in enumerate(self.keys)}
+        self.configs = [variant.config for variant in variants]
+        self.marks = [mark(key) for key in self.keys]
+        total = sum(variant.weight for variant in variants)
+        self.base = [variant.weight / total for variant in variants]
+        self.full = tuple(arm for arm, weight in enumerate(self.base) if weight > 0.0)
+        self.metrics = {metric.key: index for index, metric in enumerate(experiment.metrics)}
+        self.primary = self.metrics[experiment.primary.key]
+        self.bounds = [metric.bounds for metric in experiment.metrics]
+        self.defaults = [
+            (index, metric.window, metric.missing)
+            for index, metric in enumerate(experiment.metrics)
+            if metric.window is not None and metric.missing != "wait"
+        ]
+        self.fixed = isinstance(experiment.policy, Fixed)
+        self.every = experiment.reweight.every
+        self.half_life = experiment.resolved_policy.half_life
+        self.learner = Learner(experiment, self.base)
+        self.cadence = Cadence(experiment.reweight.budget)
+        self.epoch = experiment.epoch
+        self.learned = self.weighed = 0
+        self.serial = 0
+        self.weights: list[float] = self.base
+        self._computed_at = 0.0
+        self._allocations: dict[str, Allocation] = {}
+
+    def metric(self, key: str | None) -> int:
+        """The place of a metric; of the primary one for None."""
+        if key is None:
+            return self.primary
+        if key not in self.metrics:
+            known = ", ".join(map(repr, self.metrics))
+            raise InvalidInput.field("metric", f"{key[:100]!r} is not a metric of {self.experiment.key!r}: {known}")
+        return self.metrics[key]
+
+    def mask(self, eligible: Sequence[str] | None) -> str:
+        """Eligible arms as text, `[0,2]`; EVERYONE where all are."""
+        if eligible is None:
+            return EVERYONE
+        for place, key in enumerate(eligible):
+            if key not in self.arms:
+                known = ", ".join(map(repr, self.keys[:20]))
+                raise InvalidInput.field(
+                    f"eligible[{place}]", f"{key[:100]!r} is not a variant of {self.experiment.key!r}: {known}"
+                )
+        wanted = {self.arms[key] for key in eligible}
+        arms = [arm for arm in self.full if arm in wanted]
+        if not arms:
+            raise InvalidInput.field("eligible", "every variant given has weight 0")
+        return EVERYONE if len(arms) == len(self.full) else json.dumps(arms, separators=(",", ":"))
+
+    def members(self, mask: str) -> tuple[int, ...]:
+        """The arms of a mask."""
+        return tuple(json.loads(mask)) if mask else self.full
+
+    def stale(self, now: float) -> bool:
+        """Whether something was learnt, or enough forgotten, since the weights were computed `every` ago or earlier."""
+        age = now - self._computed_at
+        if 0.0 <= age < self.every:
+            return False
+        if self.learned != self.weighed:
+            return self.cadence.due()
+        return self.half_life is not None and self.learned > 0 and age > self.half_life / 100.0 and self.cadence.due()
+
+    def recompute(self, now: float, *, anew: bool = False) -> bool:
+        """Asks the policy for its weights; true where they changed, or `anew`, so that a new epoch begins."""
+        started = time.perf_counter()
+        weights = self.learner.weights(now, self.full)
+        self.cadence.spend(time.perf_counter() - started)
+        self.weighed = self.learned
+        self._computed_at = now
+        if weights == self.weights and self.epoch and not anew:
+            return False
+        self.adopt(self.epoch + 1, weights, now)
+        return True
+
+    def adopt(self, epoch: int, weights: list[float], now: float) -> None:
+        """Enters an epoch that began at `now` with its weights."""
+        self.epoch = epoch
+        self.weights = weights
+        self._computed_at = now
+        self._allocations = {}
+
+    def allocation(self, mask: str) -> Allocation | None:
+        """What the epoch draws from for a mask; None before `allocate` was called for it."""
+        return self._allocations.get(mask)
+
+    def allocate(self, mask: str, weights: list[float]) -> Allocation:
+        """Sets what the epoch draws from for a mask, from the policy's weights over its arms."""
+        allocation = self._allocations[mask] = self.distribution(mask, weights)
+        return allocation
+
+    def distribution(self, mask: str, weights: list[float]) -> Allocation:
+        """The distribution over the arms of a mask that follows from the policy's weights."""
+        experiment = self.experiment
+        return Allocation(weights, self.base, self.members(mask), experiment.floor, experiment.reweight.holdout)

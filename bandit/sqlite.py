@@ -1,0 +1,362 @@
+"""The store on SQLite: a write-ahead log, a sync for every commit, one multi-row statement for every table written."""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlite_utils
+
+from bandit.errors import StoreBusy, StoreError, StoreUnusable
+from bandit.migrations import APPLICATION_ID, migrations
+from bandit.store import Batch, Change, DecisionRow, EpochRow, EventRow, ExperimentRow, OutcomeRow, Standing
+
+BUSY_SECONDS = 10.0
+_CHUNKS = (256, 64, 16, 4, 1)
+_EXPERIMENT = "SELECT id, key, definition, status, epoch, learned, weighed FROM experiments"
+_DECISION = f"SELECT {', '.join('decisions.' + name for name in DecisionRow._fields)} FROM decisions"
+
+Place = TypeVar("Place", bound=tuple[int, ...])
+
+_SUMS = ("count", "total", "squares", "weighted")
+_SIZES = ("decisions", "trials", "expected")
+
+
+class SQLiteReader:
+    """Queries on one connection; a `Reader`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def _read(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+        try:
+            return self._connection.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
+    def experiment(self, key: str) -> tuple[ExperimentRow, Standing] | None:
+        return next(map(_experiment, self._read(f"{_EXPERIMENT} WHERE key = ?", (key,))), None)
+
+    def experiments(self) -> list[tuple[ExperimentRow, Standing]]:
+        return list(map(_experiment, self._read(f"{_EXPERIMENT} ORDER BY id")))
+
+    def change(self, idempotency_key: str) -> Change | None:
+        columns = ", ".join(Change._fields)
+        found = self._read(f"SELECT {columns} FROM changes WHERE idempotency_key = ?", (idempotency_key,))
+        return Change(*found[0]) if found else None
+
+    def learning(self, experiment: int) -> list[tuple[int, int, list[float]]]:
+        rows = self._read(
+            "SELECT period, variant, count, total, squares, weighted FROM learning WHERE experiment = ?", (experiment,)
+        )
+        return [(row[0], row[1], list(row[2:])) for row in rows]
+
+    def epoch(self, experiment: int, epoch: int, eligible: str) -> EpochRow | None:
+        found = self._read(
+            f"SELECT {', '.join(EpochRow._fields)} FROM epochs WHERE experiment = ? AND epoch = ? AND eligible = ?",
+            (experiment, epoch, eligible),
+        )
+        return EpochRow(*found[0]) if found else None
+
+    def decision(self, number: int) -> DecisionRow | None:
+        found = self._read(f"{_DECISION} WHERE id = ?", (number,))
+        return DecisionRow(*found[0]) if found else None
+
+    def keyed(self, experiment: int, idempotency_key: str) -> DecisionRow | None:
+        found = self._read(f"{_DECISION} WHERE experiment = ? AND idempotency_key = ?", (experiment, idempotency_key))
+        return DecisionRow(*found[0]) if found else None
+
+    def seat(self, experiment: int, unit: str) -> DecisionRow | None:
+        found = self._read(
+            f"{_DECISION} JOIN units ON units.head = decisions.id WHERE units.experiment = ? AND units.unit = ?",
+            (experiment, unit),
+        )
+        return DecisionRow(*found[0]) if found else None
+
+    def outcomes(self, decision: int) -> list[OutcomeRow]:
+        columns = ", ".join(OutcomeRow._fields)
+        return [
+            OutcomeRow(*row) for row in self._read(f"SELECT {columns} FROM outcomes WHERE decision = ?", (decision,))
+        ]
+
+    def keys(self, decision: int) -> list[tuple[int, str]]:
+        return self._read(
+            "SELECT metric, idempotency_key FROM events WHERE decision = ? AND idempotency_key IS NOT NULL", (decision,)
+        )
+
+    def due(self, now: float, most: int) -> list[tuple[float, int, int]]:
+        return self._read("SELECT at, decision, metric FROM due WHERE at <= ? ORDER BY at LIMIT ?", (now, most))
+
+    def last_experiment(self) -> int:
+        return int(self._read("SELECT coalesce(max(id), 0) FROM experiments")[0][0])
+
+    def last_decision(self) -> int:
+        return int(self._read("SELECT coalesce(max(id), 0) FROM decisions")[0][0])
+
+    def sizes(self, experiment: int, epoch: int) -> list[tuple[int, float, float, float]]:
+        return self._read(
+            "SELECT variant, decisions, trials, expected FROM allocations WHERE experiment = ? AND epoch = ?",
+            (experiment, epoch),
+        )
+
+    def sums(self, experiment: int, epoch: int) -> list[tuple[int, int, list[float]]]:
+        rows = self._read(
+            "SELECT variant, metric, count, total, squares, weighted FROM statistics"
+            " WHERE experiment = ? AND epoch = ?",
+            (experiment, epoch),
+        )
+        return [(row[0], row[1], list(row[2:])) for row in rows]
+
+    def rows(self, table: str) -> Iterator[Sequence[Any]]:
+        try:
+            yield from self._connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2")
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
+
+class SQLiteStore:
+    """A `Store` in a file, or in memory.
+
+    Args:
+        path: The file; it is created with its parents' permission, its folder must exist. None keeps all in memory.
+        alone: Whether to refuse every other process; a background journal needs that, because its memory is ahead of
+            the file.
+        read_only: Whether only to read; the file must exist.
+
+    Raises:
+        StoreBusy: Another process holds the file and one of the two wants to be alone.
+        StoreUnusable: The file cannot be opened, is not a multiarm database, is damaged or of a newer version.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None, *, alone: bool = False, read_only: bool = False):
+        self.path = ":memory:" if path is None else os.fspath(path)
+        self._memory = path is None
+        self._read_only = read_only
+        self._held: int | None = None
+        if read_only and not Path(self.path).is_file():
+            raise StoreUnusable(f"{self.path}: there is no such file")
+        try:
+            self._writer = self._connect()
+            try:
+                self._prepare(alone)
+            except BaseException:
+                self.close()
+                raise
+        except sqlite3.Error as error:
+            raise _opening(self.path, error) from error
+        self._reader = SQLiteReader(self._writer if self._memory else self._connect())
+        self._version, self._revision = self._seen()
+        self._written = 0
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=512,
+        )
+        if self._read_only:
+            connection.execute("PRAGMA query_only = ON")
+        else:
+            connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    def _prepare(self, alone: bool) -> None:
+        """Checks what the file is, takes it, and brings it up to date."""
+        (tables,) = self._writer.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (application,) = self._writer.execute("PRAGMA application_id").fetchone()
+        if application != APPLICATION_ID and (tables or application or self._read_only):
+            raise StoreUnusable(f"{self.path}: a SQLite database, but not one of multiarm; nothing was changed")
+        database = sqlite_utils.Database(self._writer, execute_plugins=False)
+        known = {migration.name for migration in migrations.pending(sqlite_utils.Database(memory=True))}
+        if newer := [item.name for item in migrations.applied(database) if item.name not in known]:
+            raise StoreUnusable(
+                f"{self.path}: written by a newer version of multiarm ({newer[0]}); nothing was changed"
+            )
+        if self._read_only:
+            return
+        if not self._memory:
+            self._hold(alone)
+            self._writer.execute("PRAGMA journal_mode = WAL")
+        if migrations.pending(database):
+            self._writer.execute("BEGIN IMMEDIATE")
+            migrations.apply(database)
+            self._writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            self._writer.execute("COMMIT")
+
+    def _hold(self, alone: bool) -> None:
+        """Shares the file with other processes, or keeps them out, for as long as this process lives."""
+        held = os.open(f"{self.path}-owner", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(held, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except OSError:
+            os.close(held)
+            wants = "this one wants it alone for its" if alone else "that one keeps it alone for its"
+            raise StoreBusy(f"{self.path}: open in another process, and {wants} background journal") from None
+        self._held = held
+
+    def close(self) -> None:
+        for connection in {self._writer, getattr(self, "_reader", SQLiteReader(self._writer))._connection}:
+            connection.close()
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+    def reader(self) -> SQLiteReader:
+        return self._reader
+
+    @contextmanager
+    def snapshot(self) -> Iterator[SQLiteReader]:
+        if self._memory:
+            yield self._reader
+            return
+        try:
+            connection = self._connect()
+            connection.execute("BEGIN")
+        except sqlite3.Error as error:
+            raise translated(error) from error
+        try:
+            yield SQLiteReader(connection)
+        finally:
+            connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise translated(error) from error
+        self._written = 0
+        try:
+            yield
+            self._writer.execute("COMMIT")
+            self._revision = max(self._revision, self._written)
+        except BaseException as error:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise translated(error) from error
+            raise
+
+    def _seen(self) -> tuple[int, int]:
+        (version,) = self._writer.execute("PRAGMA data_version").fetchone()
+        (revision,) = self._writer.execute("SELECT coalesce(max(revision), 0) FROM experiments").fetchone()
+        return version, revision
+
+    def changed(self) -> list[int] | None:
+        """See `Store`. `data_version` moves only when another connection has committed, and costs 2.6 us to read."""
+        try:
+            (version,) = self._writer.execute("PRAGMA data_version").fetchone()
+            if version == self._version:
+                return None
+            rows = self._writer.execute("SELECT id, revision FROM experiments WHERE revision > ?", (self._revision,))
+            found = rows.fetchall()
+        except sqlite3.Error as error:
+            raise translated(error) from error
+        self._version = version
+        self._revision = max((revision for _, revision in found), default=self._revision)
+        return [number for number, _ in found]
+
+    def write(self, batch: Batch) -> None:
+        self._upsert("experiments", ("id", "key", "definition", "status"), batch.experiments.values(), 1)
+        if batch.standings:
+            (revision,) = self._writer.execute("SELECT coalesce(max(revision), 0) + 1 FROM experiments").fetchone()
+            for number, standing in batch.standings.items():
+                self._writer.execute(
+                    "UPDATE experiments SET epoch = ?, learned = ?, weighed = ?, revision = ? WHERE id = ?",
+                    (*standing, revision, number),
+                )
+            self._written = revision
+        self._insert("changes", Change._fields, batch.changes)
+        self._insert("epochs", EpochRow._fields, batch.epochs, "ON CONFLICT DO NOTHING")
+        self._insert("decisions", DecisionRow._fields, batch.decisions.values())
+        if batch.exposures:
+            self._writer.executemany(
+                "UPDATE decisions SET exposed_at = ?, opened_at = ? WHERE id = ?",
+                [(*times, number) for number, times in batch.exposures.items()],
+            )
+        units = [(experiment, unit, head) for (experiment, unit), head in batch.units.items()]
+        self._upsert("units", ("experiment", "unit", "head"), units, 2)
+        self._insert("events", EventRow._fields, batch.events)
+        self._upsert("outcomes", OutcomeRow._fields, batch.outcomes.values(), 2)
+        self._insert("due", ("at", "decision", "metric"), batch.due)
+        if batch.closed:
+            self._writer.executemany("DELETE FROM due WHERE decision = ? AND metric = ?", batch.closed)
+        self._add("statistics", ("experiment", "epoch", "variant", "metric"), _SUMS, batch.statistics)
+        self._add("learning", ("experiment", "period", "variant"), _SUMS, batch.learning)
+        self._add("allocations", ("experiment", "epoch", "variant"), _SIZES, batch.allocations)
+
+    def _add(
+        self,
+        table: str,
+        key: Sequence[str],
+        sums: Sequence[str],
+        increments: Mapping[Place, Sequence[float]],
+    ) -> None:
+        """Adds to the sums of a table, so that what other processes added stays."""
+        if increments:
+            conflict = f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET " + _each(sums, "{0} = {0} + excluded.{0}")
+            self._insert(table, (*key, *sums), [(*at, *row) for at, row in increments.items()], conflict)
+
+    def _upsert(self, table: str, columns: Sequence[str], rows: Collection[Sequence[Any]], key: int) -> None:
+        """Writes the latest version of rows whose first `key` columns name them."""
+        if rows:
+            conflict = f"ON CONFLICT ({', '.join(columns[:key])}) DO UPDATE SET "
+            self._insert(table, columns, rows, conflict + _each(columns[key:], "{0} = excluded.{0}"))
+
+    def _insert(self, table: str, columns: Sequence[str], rows: Collection[Sequence[Any]], conflict: str = "") -> None:
+        """Inserts rows by a few statements of many rows.
+
+        One statement for many rows is not only faster than many: SQLite gives up the interpreter's lock once a
+        statement, and beside a busy thread getting it back may take 5 ms.
+        """
+        if not rows:
+            return
+        values = list(chain.from_iterable(rows))
+        head = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "
+        row = f"({', '.join('?' * len(columns))})"
+        start = 0
+        for size in _CHUNKS:
+            sql = ""
+            while len(values) - start >= (width := size * len(columns)):
+                sql = sql or f"{head}{', '.join([row] * size)} {conflict}"
+                self._writer.execute(sql, values[start : start + width])
+                start += width
+
+
+def translated(error: sqlite3.Error) -> StoreError:
+    """SQLite's error as one of ours."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return StoreBusy(f"the store is held by another process for more than {BUSY_SECONDS:g} s; try again")
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return StoreUnusable(f"the store's file is damaged: {error}")
+    return StoreError(f"the store could not keep it: {error}")
+
+
+def _opening(path: str, error: sqlite3.Error) -> StoreError:
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name.startswith("SQLITE_NOTADB"):
+        return StoreUnusable(f"{path}: not a SQLite database; nothing was changed")
+    if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):
+        folder = Path(path).absolute().parent
+        why = "its folder does not exist" if not folder.is_dir() else "it or its folder cannot be written"
+        return StoreUnusable(f"{path}: cannot be opened, {why}")
+    if name.startswith("SQLITE_CORRUPT"):
+        return StoreUnusable(f"{path}: damaged ({error}); nothing was changed")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return StoreBusy(f"{path}: held by another process for more than {BUSY_SECONDS:g} s")
+    return StoreError(f"{path}: {error}")
+
+
+def _experiment(row: Sequence[Any]) -> tuple[ExperimentRow, Standing]:
+    return ExperimentRow(*row[:4]), Standing(*row[4:])
+
+
+def _each(columns: Sequence[str], form: str) -> str:
+    return ", ".join(form.format(column) for column in columns)

@@ -1,0 +1,200 @@
+"""What the engine asks of a store: commit a batch atomically, load, query.
+
+The store's transaction is the truth and memory a cache of it. Everything kept is either a row written once
+(decisions, events, epochs), the latest version of a row (outcomes, units, experiments), or a sum that increments add
+to (statistics, learning, allocations), so several processes can share a store: each adds its own.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+
+class DecisionRow(NamedTuple):
+    """A decision as it is logged. `head` is the decision that opened the trial this one belongs to."""
+
+    id: int
+    experiment: int
+    unit: str | None
+    variant: int
+    propensity: float
+    epoch: int
+    head: int
+    decided_at: float
+    exposed_at: float | None
+    opened_at: float | None
+    eligible: str
+    context: str | None
+    attributes: str | None
+    reason: str
+    idempotency_key: str | None
+
+
+class EventRow(NamedTuple):
+    """A line of the reward ledger: what was told of a decision, when, and what became of it."""
+
+    decision: int
+    metric: int
+    kind: str
+    value: float | None
+    idempotency_key: str | None
+    at: float
+    status: str
+
+
+class OutcomeRow(NamedTuple):
+    """What the events of one decision, and of the trial that it heads, add up to for one metric."""
+
+    decision: int
+    metric: int
+    value: float | None
+    total: float
+    earned: int
+    fallback: float | None
+
+
+class ExperimentRow(NamedTuple):
+    """An experiment's definition and where it stands, written when it is created or changed."""
+
+    id: int
+    key: str
+    definition: str
+    status: str
+
+
+class Standing(NamedTuple):
+    """An experiment's epoch, the changes its learner has seen, and how many of them the epoch's weights reflect."""
+
+    epoch: int
+    learned: int
+    weighed: int
+
+
+class EpochRow(NamedTuple):
+    """What an epoch drew from, for all arms or for a mask of eligible ones.
+
+    `weights` are the policy's and `probabilities` what followed from them, both JSON arrays over all arms.
+    """
+
+    experiment: int
+    epoch: int
+    eligible: str
+    weights: str
+    probabilities: str
+    started_at: float
+
+
+class Change(NamedTuple):
+    """A line of the audit log: what happened to an experiment, when, and from which state."""
+
+    experiment: int
+    action: str
+    at: float
+    before: str
+    after: str
+    detail: str
+    idempotency_key: str | None
+
+
+@dataclass(slots=True)
+class Batch:
+    """Everything that one transaction writes."""
+
+    experiments: dict[int, ExperimentRow] = field(default_factory=dict)
+    standings: dict[int, Standing] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+    epochs: list[EpochRow] = field(default_factory=list)
+    decisions: dict[int, DecisionRow] = field(default_factory=dict)
+    exposures: dict[int, tuple[float | None, float | None]] = field(default_factory=dict)
+    units: dict[tuple[int, str], int] = field(default_factory=dict)
+    events: list[EventRow] = field(default_factory=list)
+    outcomes: dict[tuple[int, int], OutcomeRow] = field(default_factory=dict)
+    due: list[tuple[float, int, int]] = field(default_factory=list)
+    closed: list[tuple[int, int]] = field(default_factory=list)
+    statistics: dict[tuple[int, int, int, int], list[float]] = field(default_factory=dict)
+    learning: dict[tuple[int, int, int], list[float]] = field(default_factory=dict)
+    allocations: dict[tuple[int, int, int], list[float]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, name) for name in self.__slots__)
+
+
+class Store(Protocol):
+    """A place that keeps batches. `path` names it in messages.
+
+    Reads see what was committed and, within a transaction, what it wrote.
+
+    Raises (all of them):
+        StoreError: the store could not do it; nothing was changed.
+    """
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Holds the only right to write; commits at the end, or rolls back on an error."""
+
+    def write(self, batch: Batch) -> None:
+        """Writes a batch within a transaction."""
+
+    def changed(self) -> list[int] | None:
+        """Experiments that others have changed since the last call; None where nobody wrote at all."""
+
+    def snapshot(self) -> AbstractContextManager["Reader"]:
+        """A reader that sees one moment, whatever is committed meanwhile."""
+
+    def reader(self) -> "Reader":
+        """The reader of the decision path."""
+
+    def close(self) -> None:
+        """Lets go of the store."""
+
+
+class Reader(Protocol):
+    """What is asked of a store."""
+
+    def experiment(self, key: str) -> tuple[ExperimentRow, Standing] | None:
+        """An experiment by its key."""
+
+    def experiments(self) -> list[tuple[ExperimentRow, Standing]]:
+        """All experiments, the oldest first."""
+
+    def change(self, idempotency_key: str) -> Change | None:
+        """The change of an experiment that was made with a key."""
+
+    def learning(self, experiment: int) -> list[tuple[int, int, list[float]]]:
+        """Period, arm and sums of everything a policy has learnt."""
+
+    def epoch(self, experiment: int, epoch: int, eligible: str) -> EpochRow | None:
+        """What an epoch drew from for a mask."""
+
+    def decision(self, number: int) -> DecisionRow | None:
+        """A decision by its id."""
+
+    def keyed(self, experiment: int, idempotency_key: str) -> DecisionRow | None:
+        """The decision that was made with a key."""
+
+    def seat(self, experiment: int, unit: str) -> DecisionRow | None:
+        """The decision by which a unit got the variant that it keeps."""
+
+    def outcomes(self, decision: int) -> list[OutcomeRow]:
+        """What a decision's events add up to, metric by metric."""
+
+    def keys(self, decision: int) -> list[tuple[int, str]]:
+        """Metric and key of a decision's events that came with one."""
+
+    def due(self, now: float, most: int) -> list[tuple[float, int, int]]:
+        """When, decision and metric of windows closed by `now`, the earliest first, `most` at most."""
+
+    def last_experiment(self) -> int:
+        """The greatest number of an experiment; 0 without any."""
+
+    def last_decision(self) -> int:
+        """The greatest id; 0 without decisions."""
+
+    def sizes(self, experiment: int, epoch: int) -> list[tuple[int, float, float, float]]:
+        """Variant, decisions, trials and expected trials of an epoch; 0 is all of them."""
+
+    def sums(self, experiment: int, epoch: int) -> list[tuple[int, int, list[float]]]:
+        """Variant, metric and sums of an epoch; 0 is all of them."""
+
+    def rows(self, table: str) -> Iterator[Sequence[Any]]:
+        """Every row of a table, for a replay."""

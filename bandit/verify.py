@@ -1,0 +1,210 @@
+"""A replay of the ledger, held against what the store keeps.
+
+The store adds and subtracts as events arrive; here every trial's outcome is worked out anew from its decisions and
+events, summed once, and compared. Counts must agree exactly, sums of floating-point numbers to within their rounding.
+"""
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from bandit.memory import Outcome, Record, load
+from bandit.reward import aggregate, judge
+from bandit.running import Running
+from bandit.store import DecisionRow, EpochRow, EventRow, OutcomeRow, Reader
+from policies import statistics
+
+TOLERANCE = 1e-9
+
+Drawn = dict[tuple[int, int, str], list[float]]
+
+
+class Difference(NamedTuple):
+    """Something kept that the ledger does not give."""
+
+    where: str
+    kept: object
+    replayed: object
+
+    def __str__(self) -> str:
+        return f"{self.where}: kept {self.kept}, the ledger gives {self.replayed}"
+
+
+class Sums:
+    """Sums by place, with the sum of what was added in absolute value, which bounds their rounding."""
+
+    def __init__(self, width: int) -> None:
+        self.values: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [0.0] * width)
+        self.sizes: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [0.0] * width)
+
+    def add(self, place: tuple[int, ...], delta: list[float]) -> None:
+        """Adds to the sums of a place."""
+        values, sizes = self.values[place], self.sizes[place]
+        for index, part in enumerate(delta):
+            values[index] += part
+            sizes[index] += abs(part)
+
+
+def verify(reader: Reader) -> Iterator[Difference]:
+    """Yields every difference between a replay of the ledger and what is kept beside it."""
+    experiments = {row.id: load(row, standing) for row, standing in reader.experiments()}
+    records = {
+        row.id: Record(experiments[row.experiment], row)
+        for row in (DecisionRow(*values) for values in reader.rows("decisions"))
+    }
+    drawn = {
+        (epoch.experiment, epoch.epoch, epoch.eligible): json.loads(epoch.probabilities)
+        for epoch in (EpochRow(*values) for values in reader.rows("epochs"))
+    }
+    yield from _draws(records, drawn)
+    yield from _units(reader, records)
+    yield from _events(reader, records)
+    yield from _outcomes(reader, records)
+    kept = {"statistics": Sums(4), "learning": Sums(4), "allocations": Sums(3)}
+    _sum(records, drawn, kept)
+    for table, width in (("statistics", 4), ("learning", 3), ("allocations", 3)):
+        yield from _compare(reader, table, width, kept[table], experiments)
+
+
+def _name(experiments: dict[int, Running], number: int) -> str:
+    running = experiments.get(number)
+    return running.experiment.key if running else f"experiment {number}"
+
+
+def _draws(records: dict[int, Record], drawn: Drawn) -> Iterator[Difference]:
+    """Every propensity is the probability that its epoch drew from."""
+    for record in records.values():
+        row = record.row
+        probabilities = drawn.get((row.experiment, row.epoch, row.eligible))
+        expected = probabilities[row.variant] if probabilities else None
+        if row.propensity != expected or row.propensity <= 0.0:
+            yield Difference(f"decision {row.id:016x}: propensity", row.propensity, expected)
+
+
+def _units(reader: Reader, records: dict[int, Record]) -> Iterator[Difference]:
+    """Every unit's first decision is one of its own."""
+    for experiment, unit, head in reader.rows("units"):
+        record = records.get(head)
+        if record is None or (record.row.experiment, record.row.unit) != (experiment, unit):
+            yield Difference(f"unit {unit!r}: decision {head:016x}", "its first", "not one of this unit")
+
+
+def _events(reader: Reader, records: dict[int, Record]) -> Iterator[Difference]:
+    """Replays the events in their order; leaves each decision with its outcome and its time of exposure."""
+    events = [EventRow(*values[1:]) for values in reader.rows("events")]
+    kept = {record.id: (record.exposed_at, record.opened_at) for record in records.values()}
+    for event in events:
+        if event.kind == "activate" and event.decision in records:
+            records[event.decision].exposed_at = None
+    for record in records.values():
+        record.opened_at = record.exposed_at if record.head == record.id else None
+    for record in records.values():
+        head = records[record.head]
+        if record.exposed_at is not None and (head.opened_at is None or record.exposed_at < head.opened_at):
+            head.opened_at = record.exposed_at
+    for event in events:
+        if event.decision not in records:
+            yield Difference(f"decision {event.decision:016x}", "an event", "no decision")
+            continue
+        status = _apply(records, records[event.decision], event)
+        if status != event.status:
+            yield Difference(f"decision {event.decision:016x}: {event.kind} at {event.at}", event.status, status)
+    for number, times in kept.items():
+        record = records[number]
+        if times != (record.exposed_at, record.opened_at):
+            where = f"decision {number:016x}: exposed, opened"
+            yield Difference(where, times, (record.exposed_at, record.opened_at))
+
+
+def _apply(records: dict[int, Record], record: Record, event: EventRow) -> str:
+    if event.kind == "activate":
+        head = records[record.head]
+        record.exposed_at = event.at
+        if head.opened_at is None or event.at < head.opened_at:
+            head.opened_at = event.at
+        return "activated"
+    outcome = record.outcomes.setdefault(event.metric, Outcome())
+    metric = record.running.experiment.metrics[event.metric]
+    if event.kind == "default":
+        outcome.fallback = float(metric.missing) if metric.missing != "wait" else None
+        return "applied"
+    if event.kind == "retract":
+        outcome.value = None
+        return "retracted"
+    value = float(event.value if event.value is not None else math.nan)
+    status = judge(metric, outcome, value, record.exposed_at, event.at)
+    if status == "applied":
+        outcome.value = aggregate(metric, outcome, value)
+    return status
+
+
+def _outcomes(reader: Reader, records: dict[int, Record]) -> Iterator[Difference]:
+    """Adds up each trial's decisions, and holds the outcomes kept against them."""
+    for record in records.values():
+        if record.exposed_at is not None:
+            head = records[record.head]
+            for metric, outcome in record.outcomes.items():
+                if outcome.value is not None:
+                    total = head.outcomes.setdefault(metric, Outcome())
+                    total.total += outcome.value
+                    total.earned += 1
+    replayed = {
+        (record.id, metric): outcome for record in records.values() for metric, outcome in record.outcomes.items()
+    }
+    nothing = Outcome()
+    kept = {(row.decision, row.metric): row for row in (OutcomeRow(*values) for values in reader.rows("outcomes"))}
+    for place in sorted(kept.keys() | replayed.keys()):
+        row = kept.get(place, OutcomeRow(*place, None, 0.0, 0, None))
+        outcome = replayed.get(place, nothing)
+        have = (row.value, row.earned, row.fallback)
+        want = (outcome.value, outcome.earned, outcome.fallback)
+        exact = have[1:] == want[1:] and (have[0] is None) == (want[0] is None)
+        near = math.isclose(row.value or 0.0, outcome.value or 0.0, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+        if not (exact and near and math.isclose(row.total, outcome.total, rel_tol=TOLERANCE, abs_tol=1e-6)):
+            yield Difference(f"decision {place[0]:016x}: outcome of metric {place[1]}", have, want)
+
+
+def _sum(records: dict[int, Record], drawn: Drawn, kept: dict[str, Sums]) -> None:
+    """Sums every trial's outcome once."""
+    for record in records.values():
+        row, running = record.row, record.running
+        if record.exposed_at is not None:
+            for epoch_number in (row.epoch, 0):
+                kept["allocations"].add((row.experiment, epoch_number, row.variant), [1.0, 0.0, 0.0])
+        if record.opened_at is None:
+            continue
+        for epoch_number in (row.epoch, 0):
+            kept["allocations"].add((row.experiment, epoch_number, row.variant), [0.0, 1.0, 0.0])
+            for arm, probability in enumerate(drawn.get((row.experiment, row.epoch, row.eligible), ())):
+                if probability > 0.0:
+                    kept["allocations"].add((row.experiment, epoch_number, arm), [0.0, 0.0, probability])
+        earned = record.values()
+        for metric, value in earned.items():
+            moments = _moments(value - running.experiment.metrics[metric].origin, row.propensity)
+            kept["statistics"].add((row.experiment, row.epoch, row.variant, metric), moments)
+            kept["statistics"].add((row.experiment, 0, row.variant, metric), moments)
+        reward = running.learner.objective.reward(earned)
+        if reward is not None:
+            period = statistics.landmark(row.decided_at, running.half_life)
+            growth = statistics.growth(row.decided_at, period, running.half_life)
+            moments = [growth * part for part in _moments(reward, row.propensity)]
+            kept["learning"].add((row.experiment, period, row.variant), moments)
+
+
+def _moments(value: float, propensity: float) -> list[float]:
+    return [1.0, value, value * value, value / propensity]
+
+
+def _compare(
+    reader: Reader, table: str, width: int, replayed: Sums, experiments: dict[int, Running]
+) -> Iterator[Difference]:
+    """Holds a table of sums, whose first `width` columns are the place, against the replayed ones."""
+    kept = {tuple(values[:width]): list(values[width:]) for values in reader.rows(table)}
+    for place in sorted(kept.keys() | replayed.values.keys()):
+        want = replayed.values[place]
+        have = kept.get(place, [0.0] * len(want))
+        bounds = [TOLERANCE * (size + 1.0) for size in replayed.sizes[place]]
+        if any(abs(a - b) > bound for a, b, bound in zip(have, want, bounds, strict=True)):
+            yield Difference(f"{_name(experiments, place[0])}: {table} {place[1:]}", have, want)

@@ -14,7 +14,7 @@ variant's score depends on another, a change of weights moves only the units tha
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from itertools import accumulate
 
@@ -81,14 +81,14 @@ class Allocation:
         self._cumulative = _cumulative(floored)
         self._base = _cumulative(configured)
 
-    def draw(self, first: float, second: float) -> tuple[int, bool]:
-        """An arm, and whether the holdout chose it, from two independent uniforms in [0, 1).
+    def draw(self, uniform: Callable[[], float]) -> tuple[int, bool]:
+        """An arm, and whether the holdout chose it, by independent uniforms in [0, 1).
 
         Whatever chose the arm, its probability is `probabilities[arm]`.
         """
-        if first < self.holdout:
-            return bisect_right(self._base, second), True
-        return bisect_right(self._cumulative, second), False
+        if self.holdout and uniform() < self.holdout:
+            return bisect_right(self._base, uniform()), True
+        return bisect_right(self._cumulative, uniform()), False
 
 
 def _normalised(weights: list[float]) -> list[float]:

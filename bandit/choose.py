@@ -43,7 +43,7 @@ def choose(memory: Memory, request: ChooseRequest, now: float) -> Decision:
         if seat is not None and seat.variant == variant:
             return _keep(memory, running, request, seat, now)
     else:
-        variant, held_out = allocation.draw(memory.random(), memory.random())
+        variant, held_out = allocation.draw(memory.random)
         reason = "holdout" if held_out else "drawn"
     if seat is not None:
         reason = "reassigned"
@@ -51,11 +51,11 @@ def choose(memory: Memory, request: ChooseRequest, now: float) -> Decision:
     probabilities = allocation.probabilities
     row = _log(memory, running, request, variant, probabilities[variant], running.epoch, mask, 0, reason, now)
     if not request.defer:
-        memory.count(row, probabilities)
-        _await(memory, running, row.id, now)
+        memory.count(row, probabilities, opens=True)
+        if running.defaults:
+            _await(memory, running, row.id, now)
     if unit is not None and (seat is None or running.fixed):
-        memory.batch.units[running.id, unit] = row.id
-        memory.seats[running.id, unit] = row
+        memory.give_seat(running, unit, row)
     return answer(running, row)
 
 
@@ -70,9 +70,9 @@ def _keep(memory: Memory, running: Running, request: ChooseRequest, seat: Decisi
     row = _log(memory, running, request, seat.variant, seat.propensity, seat.epoch, seat.eligible, head, "sticky", now)
     if not request.defer:
         if not opened:
-            _expose(memory, memory.records[row.id], now)
+            _expose(memory, memory.record(row.id), now)
         else:
-            memory.count(row, None if head else probabilities)
+            memory.count(row, probabilities, opens=not head)
             if not head:
                 _await(memory, running, row.id, now)
     return answer(running, row)
@@ -110,7 +110,7 @@ def _log(
         request.idempotency_key,
     )
     memory.batch.decisions[number] = row
-    memory.records[number] = Record(running, row)
+    memory.rows[number] = row
     if request.idempotency_key is not None:
         memory.answered[running.id, request.idempotency_key] = row
     return row
@@ -148,7 +148,7 @@ def _expose(memory: Memory, record: Record, now: float) -> None:
     for metric, outcome in record.outcomes.items():
         if outcome.value is not None:
             memory.earn(head, metric, outcome.value, 1)
-    memory.count(record.row, probabilities if first else None)
+    memory.count(record.row, probabilities, opens=first)
     memory.credit(head, before)
     memory.touched.add(record.running)
 

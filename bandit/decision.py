@@ -37,13 +37,6 @@ class ChooseRequest(Model):
                 raise ValueError(f"must be at most {MOST_JSON_BYTES} bytes of JSON")
         return value
 
-    @field_validator("unit", "idempotency_key")
-    @classmethod
-    def _is_text(cls, value: str | None) -> str | None:
-        if value is not None and not value.isascii():
-            value.encode()  # a lone surrogate cannot be stored; its UnicodeEncodeError is a ValueError
-        return value
-
 
 class Decision(NamedTuple):
     """The answer: which variant to serve, and the probability with which it was drawn.

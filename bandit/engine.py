@@ -95,16 +95,19 @@ class Engine:
             InvalidInput: An argument is not allowed.
             StoreError: The decision could not be kept, so none was made.
         """
+        given: dict[str, Any] = {"experiment": experiment, "defer": defer}
+        if unit is not None:
+            given["unit"] = unit
+        if context is not None:
+            given["context"] = dict(context)
+        if attributes is not None:
+            given["attributes"] = dict(attributes)
+        if eligible is not None:
+            given["eligible"] = list(eligible)
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
         try:
-            request = ChooseRequest(
-                experiment=experiment,
-                unit=unit,
-                context=None if context is None else dict(context),
-                attributes=None if attributes is None else dict(attributes),
-                eligible=None if eligible is None else list(eligible),
-                defer=defer,
-                idempotency_key=idempotency_key,
-            )
+            request = ChooseRequest.model_validate(given)
         except ValidationError as error:
             raise InvalidInput.of(error) from error
         return self._journal.run(choose, request)

@@ -13,6 +13,8 @@ from bandit.store import Batch, DecisionRow, EpochRow, ExperimentRow, OutcomeRow
 from policies import statistics
 
 MOST_CACHED = 65_536
+SEEN_BITS = 1 << 26
+ALL_EPOCHS = 0
 
 Place = TypeVar("Place", bound=tuple[int, ...])
 
@@ -32,6 +34,17 @@ class Outcome:
         self.total = 0.0
         self.earned = 0
         self.fallback: float | None = None
+
+
+class Drawn:
+    """How often an epoch's probabilities were drawn from, arm by arm: decisions exposed, trials opened."""
+
+    __slots__ = ("decisions", "probabilities", "trials")
+
+    def __init__(self, probabilities: list[float]) -> None:
+        self.probabilities = probabilities
+        self.decisions = [0] * len(probabilities)
+        self.trials = [0] * len(probabilities)
 
 
 class Record:
@@ -75,6 +88,10 @@ class Memory:
         self.random = random.Random(seed).random  # noqa: S311 - a draw of variants, not a secret
         self.batch = Batch()
         self.ids = Ids()
+        # A bit for every unit given a variant here, at its hash: where it is unset and nobody else writes, a unit is new
+        # and need not be looked up. Shared bits cost a look-up, no more.
+        self._seen = bytearray(SEEN_BITS >> 3)
+        self.alone = True
         self.serial = 0
         self.next_sweep = 0.0
         self.ids.last = store.reader().last_decision()
@@ -85,11 +102,12 @@ class Memory:
         self.batch = Batch()
         self.experiments: dict[str, Running] = {}
         self.by_id: dict[int, Running] = {}
+        self.rows: dict[int, DecisionRow] = {}
         self.records: dict[int, Record] = {}
         self.seats: dict[tuple[int, str], DecisionRow] = {}
         self.answered: dict[tuple[int, str], DecisionRow] = {}
         self.epochs: dict[tuple[int, int, str], list[float]] = {}
-        self.drawn: dict[tuple[int, int, str], list[float]] = {}
+        self.drawn: dict[tuple[int, int, str], Drawn] = {}
         self.touched: set[Running] = set()
 
     def refresh(self) -> None:
@@ -98,8 +116,10 @@ class Memory:
         changed = self.store.changed()
         if changed is None:
             return
+        self.alone = False
         self.ids.last = max(self.ids.last, self.store.reader().last_decision())
         if changed:
+            self.rows.clear()
             self.records.clear()
         for number in changed:
             if running := self.by_id.pop(number, None):
@@ -107,7 +127,7 @@ class Memory:
 
     def trim(self) -> None:
         """Drops the oldest of what is cached; called when everything is committed, so that nothing is lost."""
-        caches: tuple[dict[Any, Any], ...] = (self.records, self.seats, self.answered, self.epochs)
+        caches: tuple[dict[Any, Any], ...] = (self.rows, self.records, self.seats, self.answered, self.epochs)
         for cache in caches:
             while len(cache) > MOST_CACHED:
                 del cache[next(iter(cache))]
@@ -130,6 +150,7 @@ class Memory:
         """Takes an experiment from the store into memory."""
         running = load(row, standing)
         reader = self.store.reader()
+        running.inherited = reader.has_units(row.id)
         for period, arm, sums in reader.learning(row.id):
             running.learner.add(period, arm, sums)
         if standing.epoch and (logged := reader.epoch(row.id, standing.epoch, EVERYONE)):
@@ -193,6 +214,8 @@ class Memory:
             NotFound: There is none.
         """
         record = self.records.get(number)
+        if record is None and (fresh := self.rows.pop(number, None)):
+            record = self.records[number] = Record(self._of(fresh.experiment), fresh)
         if record is None:
             reader = self.store.reader()
             row = reader.decision(number)
@@ -234,10 +257,21 @@ class Memory:
         place = (running.id, unit)
         seat = self.seats.get(place)
         if seat is None:
+            bit = hash(place) & (SEEN_BITS - 1)
+            if self.alone and not running.inherited and not self._seen[bit >> 3] >> (bit & 7) & 1:
+                return None
             seat = self.store.reader().seat(running.id, unit)
             if seat is not None:
                 self.seats[place] = seat
         return seat
+
+    def give_seat(self, running: Running, unit: str, row: DecisionRow) -> None:
+        """Makes a decision the one by which a unit has its variant."""
+        place = (running.id, unit)
+        bit = hash(place) & (SEEN_BITS - 1)
+        self._seen[bit >> 3] |= 1 << (bit & 7)
+        self.batch.units[place] = row.id
+        self.seats[place] = row
 
     def outcome(self, record: Record, metric: int) -> Outcome:
         """What a decision's events add up to for a metric; empty where there were none."""
@@ -281,7 +315,6 @@ class Memory:
                     None if old is None else old - origin, None if new is None else new - origin, row.propensity
                 )
                 add(self.batch.statistics, (running.id, row.epoch, row.variant, metric), delta)
-                add(self.batch.statistics, (running.id, 0, row.variant, metric), delta)
         objective = running.learner.objective
         earned, earns = objective.reward(before), objective.reward(after)
         if earned != earns:
@@ -293,27 +326,28 @@ class Memory:
             add(self.batch.learning, (running.id, period, row.variant), delta)
         self.touched.add(running)
 
-    def count(self, row: DecisionRow, probabilities: list[float] | None) -> None:
-        """Counts an exposed decision, and the trial it opens if it does: that one was drawn from `probabilities`."""
-        size = [1.0, 0.0, 0.0]
-        if probabilities is not None:
-            size[1] = 1.0
-            drawn = self.drawn.get((row.experiment, row.epoch, row.eligible))
-            if drawn is None:
-                drawn = self.drawn[row.experiment, row.epoch, row.eligible] = [0.0, *probabilities]
-            drawn[0] += 1.0
-        add(self.batch.allocations, (row.experiment, row.epoch, row.variant), size)
-        add(self.batch.allocations, (row.experiment, 0, row.variant), size)
+    def count(self, row: DecisionRow, probabilities: list[float], *, opens: bool) -> None:
+        """Counts an exposed decision that was drawn from `probabilities`, and the trial if it opens one."""
+        place = (row.experiment, row.epoch, row.eligible)
+        drawn = self.drawn.get(place)
+        if drawn is None:
+            drawn = self.drawn[place] = Drawn(probabilities)
+        drawn.decisions[row.variant] += 1
+        if opens:
+            drawn.trials[row.variant] += 1
 
     def take(self) -> Batch:
         """The batch, complete, and an empty one in its place."""
         batch = self.batch
-        for (experiment, epoch, _), (draws, *probabilities) in self.drawn.items():
-            for arm, probability in enumerate(probabilities):
+        for (experiment, epoch, _), drawn in self.drawn.items():
+            opened = sum(drawn.trials)
+            for arm, probability in enumerate(drawn.probabilities):
                 if probability > 0.0:
-                    expected = [0.0, 0.0, draws * probability]
-                    add(batch.allocations, (experiment, epoch, arm), expected)
-                    add(batch.allocations, (experiment, 0, arm), expected)
+                    sizes = [float(drawn.decisions[arm]), float(drawn.trials[arm]), opened * probability]
+                    add(batch.allocations, (experiment, epoch, arm), sizes)
+                    add(batch.allocations, (experiment, ALL_EPOCHS, arm), sizes)
+        for (experiment, _, arm, metric), delta in list(batch.statistics.items()):
+            add(batch.statistics, (experiment, ALL_EPOCHS, arm, metric), delta)
         for running in self.touched:
             batch.standings[running.id] = Standing(running.epoch, running.learned, running.weighed)
         self.batch, self.drawn, self.touched = Batch(), {}, set()

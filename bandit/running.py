@@ -36,6 +36,7 @@ class Running:
         "full",
         "half_life",
         "id",
+        "inherited",
         "keys",
         "learned",
         "learner",
@@ -50,6 +51,7 @@ class Running:
     def __init__(self, number: int, experiment: StoredExperiment) -> None:
         variants = experiment.variants
         self.id = number
+        self.inherited = False
         self.experiment = experiment
         self.keys = [variant.key for variant in variants]
         self.arms = {key: arm for arm, key in enumerate(self.keys)}

@@ -77,6 +77,9 @@ class SQLiteReader:
         )
         return DecisionRow(*found[0]) if found else None
 
+    def has_units(self, experiment: int) -> bool:
+        return bool(self._read("SELECT 1 FROM units WHERE experiment = ? LIMIT 1", (experiment,)))
+
     def outcomes(self, decision: int) -> list[OutcomeRow]:
         columns = ", ".join(OutcomeRow._fields)
         return [

@@ -175,6 +175,9 @@ class Reader(Protocol):
     def seat(self, experiment: int, unit: str) -> DecisionRow | None:
         """The decision by which a unit got the variant that it keeps."""
 
+    def has_units(self, experiment: int) -> bool:
+        """Whether any unit has a variant of an experiment."""
+
     def outcomes(self, decision: int) -> list[OutcomeRow]:
         """What a decision's events add up to, metric by metric."""
 

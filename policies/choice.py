@@ -1,0 +1,49 @@
+"""Steps that the rules of several policies share; compiled, called from their kernels."""
+
+import numpy as np
+
+from policies.kernel import Array, kernel
+from policies.statistics import COUNT
+
+NEGLIGIBLE = 1e-9
+"""An arm with less than this many trials counts as untried: corrections and forgetting leave a residue of rounding."""
+
+
+@kernel
+def untried_first(stats: Array, out: Array) -> bool:
+    """Share everything among the arms without a trial; False, and nothing written, where every arm has been tried."""
+    untried = 0
+    for arm in range(stats.shape[0]):
+        if stats[arm, COUNT] <= NEGLIGIBLE:
+            untried += 1
+    if untried == 0:
+        return False
+    for arm in range(stats.shape[0]):
+        out[arm] = 1.0 / untried if stats[arm, COUNT] <= NEGLIGIBLE else 0.0
+    return True
+
+
+@kernel
+def share_greatest(values: Array, out: Array) -> None:
+    """Give 1 to the greatest of `values`; ties share it evenly. `out` may be `values` itself."""
+    greatest = values.max()
+    ties = 0
+    for value in values:
+        if value == greatest:
+            ties += 1
+    for arm in range(values.shape[0]):
+        out[arm] = 1.0 / ties if values[arm] == greatest else 0.0
+
+
+@kernel
+def draw(probabilities: Array, rng: np.random.Generator) -> int:
+    """One arm, drawn with these probabilities; never one whose probability is zero, whatever the rounding."""
+    remaining = rng.random()
+    drawn = -1
+    for arm in range(probabilities.shape[0]):
+        if probabilities[arm] > 0.0:
+            drawn = arm
+            remaining -= probabilities[arm]
+            if remaining < 0.0:
+                break
+    return drawn

@@ -1,0 +1,50 @@
+"""The best mean so far, and a fixed share of exploration."""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from policies.choice import draw, share_greatest, untried_first
+from policies.kernel import SELECT, WEIGHTS, Array, kernel
+from policies.policy import Policy
+from policies.statistics import COUNT, SUM
+
+
+@kernel(WEIGHTS)
+def epsilon_greedy_weights(stats: Array, _context: Array, _t: float, params: Array, out: Array) -> None:
+    """Untried arms first; then 1 - epsilon to the best means, tied ones sharing it, and epsilon to all arms evenly."""
+    if untried_first(stats, out):
+        return
+    epsilon, arms = params[0], out.shape[0]
+    for arm in range(arms):
+        out[arm] = stats[arm, SUM] / stats[arm, COUNT]
+    share_greatest(out, out)
+    for arm in range(arms):
+        out[arm] = (1.0 - epsilon) * out[arm] + epsilon / arms
+
+
+@kernel(SELECT)
+def epsilon_greedy_select(stats: Array, context: Array, t: float, params: Array, rng: np.random.Generator) -> int:
+    """One draw from the weights."""
+    probabilities = np.empty(stats.shape[0])
+    epsilon_greedy_weights(stats, context, t, params, probabilities)
+    return draw(probabilities, rng)
+
+
+class EpsilonGreedy(Policy):
+    """The arm with the greatest mean, except for a share `epsilon` of decisions that any arm may get.
+
+    With a constant epsilon the regret grows in proportion to the number of decisions, at the rate
+    epsilon * (mean gap); the logarithmic bound of Auer et al. needs an epsilon that falls like 1 / t.
+
+    Source: Sutton and Barto, "Reinforcement Learning", 2nd ed. 2018, section 2.2; Auer, Cesa-Bianchi and Fischer,
+    "Finite-time analysis of the multiarmed bandit problem", Machine Learning 47, 2002, theorem 3.
+    """
+
+    weights = staticmethod(epsilon_greedy_weights)
+    select = staticmethod(epsilon_greedy_select)
+    rewards: ClassVar[Literal["any", "unit"]] = "any"
+
+    name: Literal["epsilon_greedy"] = "epsilon_greedy"
+    epsilon: float = Field(default=0.1, ge=0, le=1, description="Share of decisions spread evenly over all arms.")

@@ -1,0 +1,83 @@
+"""What a policy is: parameters that people set, and two compiled kernels that read the statistics."""
+
+from typing import Annotated, Any, ClassVar, Literal, Protocol, get_args
+
+import numpy as np
+from annotated_types import Gt
+from pydantic import BaseModel, ConfigDict, Field
+
+from policies.duration import Duration
+from policies.kernel import SELECT, WEIGHTS, Array
+
+
+class Weights(Protocol):
+    """Writes the exact probability of every arm to `out`, shape (arms,).
+
+    `stats` has shape (arms, 4 or more), columns as in `policies.statistics`; `context` holds the features (empty for
+    context-free policies); `t` is the sum of the counts; `params` is what `Policy.parameters` returns.
+    """
+
+    def __call__(self, stats: Array, context: Array, t: float, params: Array, out: Array, /) -> None: ...  # noqa: D102
+
+
+class Select(Protocol):
+    """Returns one arm drawn with the probabilities of `Weights`, in a compiled loop; `rng` is expensive to pass."""
+
+    def __call__(  # noqa: D102
+        self, stats: Array, context: Array, t: float, params: Array, rng: np.random.Generator, /
+    ) -> int: ...
+
+
+class Policy(BaseModel):
+    """Base class of the policies.
+
+    A subclass has a field `name: Literal["its_name"] = "its_name"`, its parameters as numeric fields with bounds, and
+    the class variables `weights` and `select`, functions with `@kernel(WEIGHTS)` and `@kernel(SELECT)`, and `rewards`.
+
+    Raises:
+        TypeError: A subclass lacks one of these; the message says which.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True)
+
+    weights: ClassVar[Weights]
+    select: ClassVar[Select]
+    rewards: ClassVar[Literal["any", "unit"]]
+    """Rewards for which the policy is sound: any real numbers, or those in the unit interval [0, 1]."""
+    contextual: ClassVar[bool] = False
+
+    name: str
+    half_life: Annotated[Duration, Gt(0)] | None = Field(
+        default=None,
+        description="Age at which a trial counts half, for environments that change; null never forgets.",
+    )
+
+    def parameters(self, base: Array) -> Array:  # noqa: ARG002
+        """The parameter vector of the kernels: the numeric fields in order of their definition, None as nan.
+
+        Args:
+            base: The configured weights of the variants, shape (arms,), summing to one.
+        """
+        names = [name for name in type(self).model_fields if name not in Policy.model_fields]
+        values = [getattr(self, name) for name in names]
+        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        """Check what a policy needs, so that a mistake shows where the class is written and not in a decision."""
+        super().__pydantic_init_subclass__(**options)
+        named = cls.model_fields["name"].annotation is not str
+        if not (named or hasattr(cls, "weights") or hasattr(cls, "select")):
+            return  # a base class of a family
+        default = cls.model_fields["name"].default
+        if get_args(cls.model_fields["name"].annotation) != (default,):
+            raise TypeError(f'{cls.__name__}.name: must be declared as `name: Literal["its_name"] = "its_name"`')
+        if getattr(cls, "rewards", None) not in ("any", "unit"):
+            raise TypeError(f'{cls.__name__}.rewards: must be declared as "any" or "unit"')
+        for attribute, signature in (("weights", WEIGHTS), ("select", SELECT)):
+            given: Any = getattr(cls, attribute, None)
+            if getattr(given, "signature", None) != signature:
+                kind = attribute.upper()
+                raise TypeError(f"{cls.__name__}.{attribute}: {given!r} given, must be a function with @kernel({kind})")
+            # A compiled function binds like a method; unbound, policy.weights(...) is the kernel itself.
+            setattr(cls, attribute, staticmethod(given))

@@ -1,0 +1,57 @@
+"""Upper confidence bounds from Hoeffding's inequality."""
+
+import math
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from policies.choice import draw, share_greatest, untried_first
+from policies.kernel import SELECT, WEIGHTS, Array, kernel
+from policies.policy import Policy
+from policies.statistics import COUNT, SUM
+
+
+@kernel
+def ucb1_index(mean: float, count: float, t: float, exploration: float) -> float:
+    """Mean + exploration * sqrt(ln t / count)."""
+    return mean + exploration * math.sqrt(math.log(max(t, 1.0)) / count)
+
+
+@kernel(WEIGHTS)
+def ucb1_weights(stats: Array, _context: Array, t: float, params: Array, out: Array) -> None:
+    """Untried arms first; then all to the greatest index, ties sharing it."""
+    if untried_first(stats, out):
+        return
+    for arm in range(out.shape[0]):
+        count = stats[arm, COUNT]
+        out[arm] = ucb1_index(stats[arm, SUM] / count, count, t, params[0])
+    share_greatest(out, out)
+
+
+@kernel(SELECT)
+def ucb1_select(stats: Array, context: Array, t: float, params: Array, rng: np.random.Generator) -> int:
+    """The arm with the greatest index; one of them at random where several tie."""
+    probabilities = np.empty(stats.shape[0])
+    ucb1_weights(stats, context, t, params, probabilities)
+    return draw(probabilities, rng)
+
+
+class UCB1(Policy):
+    """The arm with the greatest upper confidence bound, mean + exploration * sqrt(ln t / count).
+
+    For independent rewards in [0, 1], immediate feedback and exploration = sqrt(2) the regret is at most
+    8 sum(ln T / gap) + (1 + pi^2 / 3) sum(gap). The constant is far from the best possible one, so smaller values of
+    `exploration` usually do better and lose the proof. Weights are 0 or 1: between two updates all decisions go to one
+    arm, and only a floor keeps the propensities of the others above zero.
+
+    Source: Auer, Cesa-Bianchi and Fischer, "Finite-time analysis of the multiarmed bandit problem", Machine Learning
+    47, 2002, figure 1 and theorem 1.
+    """
+
+    weights = staticmethod(ucb1_weights)
+    select = staticmethod(ucb1_select)
+    rewards: ClassVar[Literal["any", "unit"]] = "unit"
+
+    name: Literal["ucb1"] = "ucb1"
+    exploration: float = Field(default=math.sqrt(2), ge=0, description="Factor of the bonus sqrt(ln t / count).")

@@ -1,0 +1,67 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import rel_entr
+
+from policies import KLUCB, UCB1, EpsilonGreedy, Softmax
+from policies.kl_ucb import kl_ucb_index
+from policies.ucb import ucb1_index
+
+CASES = [
+    (0.5, 10, 100, 0.8879087616, 1.4597051824),
+    (0.0, 10, 100, 1 - 100**-0.1, 0.9597051824),
+    (0.1, 100, 1000, 0.2457350099, 0.1 + math.sqrt(0.02 * math.log(1000))),
+]
+
+
+@pytest.mark.parametrize(("mean", "count", "t", "kl_ucb", "ucb1"), CASES)
+def test_reference(mean, count, t, kl_ucb, ucb1):
+    assert kl_ucb_index(mean, math.log(t) / count) == pytest.approx(kl_ucb, abs=6e-11)
+    assert ucb1_index(mean, float(count), float(t), math.sqrt(2)) == pytest.approx(ucb1, abs=6e-11)
+
+
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(st.floats(0, 1), st.floats(-13, 3))
+def test_kl_ucb_solves_its_equation(mean, exponent):
+    level = 10.0**exponent
+    q = kl_ucb_index(mean, level)
+    assert mean <= q <= 1
+    if 0 < q < 1:
+        step = 1e-12 + 4 * np.spacing(q)
+        above, below = min(q + step, 1.0), max(q - step, mean)
+        assert rel_entr(mean, above) + rel_entr(1 - mean, 1 - above) >= level - 4e-16
+        assert rel_entr(mean, below) + rel_entr(1 - mean, 1 - below) <= level + 4e-16
+
+
+def weights(policy, rows):
+    stats = np.array([[count, total, total, 0.0] for count, total in rows], dtype=float)
+    out = np.empty(len(rows))
+    policy.weights(stats, np.empty(0), stats[:, 0].sum(), policy.parameters(np.full(len(rows), 1 / len(rows))), out)
+    return list(out)
+
+
+@pytest.mark.parametrize("policy", [EpsilonGreedy(), Softmax(), UCB1(), KLUCB()])
+def test_untried_arms_come_first(policy):
+    assert weights(policy, [(10, 9), (0, 0), (3, 1), (0, 0)]) == [0, 0.5, 0, 0.5]
+    assert weights(policy, [(10, 9), (1e-12, 1e-12)]) == [0, 1]
+
+
+@pytest.mark.parametrize("policy", [UCB1(), KLUCB()])
+def test_ties_share(policy):
+    assert weights(policy, [(10, 4), (10, 4), (10, 1)]) == [0.5, 0.5, 0]
+
+
+def test_epsilon_greedy_and_softmax():
+    assert weights(EpsilonGreedy(epsilon=0.3), [(10, 4), (5, 2), (10, 1)]) == pytest.approx([0.45, 0.45, 0.1])
+    odds = math.exp((0.4 - 0.1) / 0.2)
+    assert weights(Softmax(temperature=0.2), [(10, 4), (10, 1)]) == pytest.approx([odds / (1 + odds), 1 / (1 + odds)])
+
+
+def test_kl_ucb_with_the_term_of_the_proof():
+    # With t = 1000, ln t + 3 ln ln t = 12.7 instead of ln t = 6.9: the index of the rarely tried arm passes the other.
+    rows = [(980, 441), (20, 1)]
+    assert weights(KLUCB(), rows) == [1, 0]
+    assert weights(KLUCB(c=3), rows) == [0, 1]

@@ -38,8 +38,8 @@ class Engine:
     Args:
         path: A SQLite file, created where it is absent; None keeps everything in memory.
         durable: Whether a call returns only when what it did is on the disk. With False a background thread writes
-            up to 50 ms later: calls take microseconds, a crash loses what was not written (never a part of a call), and the
-            file is this process's alone.
+            up to 50 ms later: calls take microseconds, a crash loses what was not written (never a part of a call),
+            and the file is this process's alone.
         clock: Seconds since 1970.
         seed: Makes the draws repeatable.
 

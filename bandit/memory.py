@@ -88,8 +88,8 @@ class Memory:
         self.random = random.Random(seed).random  # noqa: S311 - a draw of variants, not a secret
         self.batch = Batch()
         self.ids = Ids()
-        # A bit for every unit given a variant here, at its hash: where it is unset and nobody else writes, a unit is new
-        # and need not be looked up. Shared bits cost a look-up, no more.
+        # A bit for every unit given a variant here, at its hash: where it is unset and nobody else writes, a unit is
+        # new and need not be looked up. Shared bits cost a look-up, no more.
         self._seen = bytearray(SEEN_BITS >> 3)
         self.alone = True
         self.serial = 0

@@ -94,36 +94,36 @@ def _units(reader: Reader, records: dict[int, Record]) -> Iterator[Difference]:
 def _events(reader: Reader, records: dict[int, Record]) -> Iterator[Difference]:
     """Replays the events in their order; leaves each decision with its outcome and its time of exposure."""
     events = [EventRow(*values[1:]) for values in reader.rows("events")]
-    kept = {record.id: (record.exposed_at, record.opened_at) for record in records.values()}
+    kept = {record.id: record.exposed_at for record in records.values()}
     for event in events:
         if event.kind == "activate" and event.decision in records:
             records[event.decision].exposed_at = None
-    for record in records.values():
-        record.opened_at = record.exposed_at if record.head == record.id else None
-    for record in records.values():
-        head = records[record.head]
-        if record.exposed_at is not None and (head.opened_at is None or record.exposed_at < head.opened_at):
-            head.opened_at = record.exposed_at
     for event in events:
         if event.decision not in records:
             yield Difference(f"decision {event.decision:016x}", "an event", "no decision")
             continue
-        status = _apply(records, records[event.decision], event)
+        status = _apply(records[event.decision], event)
         if status != event.status:
             yield Difference(f"decision {event.decision:016x}: {event.kind} at {event.at}", event.status, status)
-    for number, times in kept.items():
+    exposures: dict[int, set[float]] = defaultdict(set)
+    for number, exposed_at in kept.items():
         record = records[number]
-        if times != (record.exposed_at, record.opened_at):
-            where = f"decision {number:016x}: exposed, opened"
-            yield Difference(where, times, (record.exposed_at, record.opened_at))
+        if exposed_at != record.exposed_at:
+            yield Difference(f"decision {number:016x}: exposed at", exposed_at, record.exposed_at)
+        if record.head not in records:
+            yield Difference(f"decision {number:016x}: trial of {record.head:016x}", "a decision", "none")
+            record.head = number
+        if record.exposed_at is not None:
+            exposures[record.head].add(record.exposed_at)
+    for record in records.values():
+        times = exposures.get(record.id, {None})
+        if record.opened_at not in times:
+            yield Difference(f"decision {record.id:016x}: trial opened at", record.opened_at, sorted(times, key=str))
 
 
-def _apply(records: dict[int, Record], record: Record, event: EventRow) -> str:
+def _apply(record: Record, event: EventRow) -> str:
     if event.kind == "activate":
-        head = records[record.head]
         record.exposed_at = event.at
-        if head.opened_at is None or event.at < head.opened_at:
-            head.opened_at = event.at
         return "activated"
     outcome = record.outcomes.setdefault(event.metric, Outcome())
     metric = record.running.experiment.metrics[event.metric]

@@ -1,0 +1,289 @@
+"""The engine's methods over HTTP, with its answers and its errors."""
+
+import json
+import random
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import urllib3
+from pydantic import BaseModel, TypeAdapter
+
+from bandit.decision import ChooseRequest, Decision
+from bandit.errors import BY_STATUS, FieldError, InvalidInput, MultiarmError
+from bandit.experiment import Experiment, StoredExperiment
+from bandit.results import Results
+from bandit.reward import ActivateRequest, RetractRequest, RewardRequest
+
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 5.0
+
+Answers = list[Any]
+Decisions = list[Decision | MultiarmError]
+Statuses = list[str | MultiarmError]
+Experiments = list[StoredExperiment]
+
+_EXPERIMENTS: TypeAdapter[dict[str, Experiments]] = TypeAdapter(dict[str, list[StoredExperiment]])
+
+
+class Unreachable(MultiarmError):
+    """No answer came from the server; what was asked may have been done or not."""
+
+    status = 503
+    title = "Unreachable"
+
+
+class Client:
+    """The engine behind a server, for as many threads as want it.
+
+    Args:
+        url: Where the server is, as `http://127.0.0.1:8000`.
+        timeout: Seconds to wait for a connection, and again for each answer.
+        retries: How often a call is repeated where no answer came or the server was overloaded. Every write carries an
+            idempotency key, its own or a new one, so a repeat counts once.
+        headers: Sent with every request.
+
+    Methods take, return and raise what those of `Engine` do, and `Unreachable` when the last try had no answer.
+    """
+
+    def __init__(
+        self, url: str, *, timeout: float = 5.0, retries: int = 3, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._retries = retries
+        self._pool = urllib3.PoolManager(
+            maxsize=64,
+            timeout=urllib3.Timeout(connect=timeout, read=timeout),
+            headers={**(headers or {}), "Content-Type": "application/json", "Accept": "application/json"},
+        )
+
+    def choose(
+        self,
+        experiment: str,
+        unit: str | None = None,
+        *,
+        context: Mapping[str, Any] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        eligible: Sequence[str] | None = None,
+        defer: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Decision:
+        """See `Engine.choose`."""
+        request = {
+            "experiment": experiment,
+            "unit": unit,
+            "context": None if context is None else dict(context),
+            "attributes": None if attributes is None else dict(attributes),
+            "eligible": None if eligible is None else list(eligible),
+            "defer": defer,
+            "idempotency_key": idempotency_key or _new_key(),
+        }
+        return _decision(json.loads(self._ask("POST", "/v1/choose", request)))
+
+    def reward(
+        self, decision_id: str, value: float, metric: str | None = None, *, idempotency_key: str | None = None
+    ) -> str:
+        """See `Engine.reward`."""
+        request = {
+            "decision_id": decision_id,
+            "value": value,
+            "metric": metric,
+            "idempotency_key": idempotency_key or _new_key(),
+        }
+        return _status(json.loads(self._ask("POST", "/v1/reward", request)))
+
+    def activate(self, decision_id: str) -> str:
+        """See `Engine.activate`."""
+        return _status(json.loads(self._ask("POST", "/v1/activate", {"decision_id": decision_id})))
+
+    def retract(self, decision_id: str, metric: str | None = None) -> str:
+        """See `Engine.retract`."""
+        return _status(
+            json.loads(self._ask("POST", "/v1/reward/retract", {"decision_id": decision_id, "metric": metric}))
+        )
+
+    def choose_batch(self, requests: Sequence[ChooseRequest | Mapping[str, Any]]) -> Decisions:
+        """See `Engine.choose_batch`."""
+        return self._batch("/v1/choose/batch", [_keyed(request) for request in requests])
+
+    def reward_batch(self, requests: Sequence[RewardRequest | Mapping[str, Any]]) -> Statuses:
+        """See `Engine.reward_batch`."""
+        return self._batch("/v1/reward/batch", [_keyed(request) for request in requests])
+
+    def retract_batch(self, requests: Sequence[RetractRequest | Mapping[str, Any]]) -> Statuses:
+        """See `Engine.retract_batch`."""
+        return self._batch("/v1/reward/retract/batch", [_plain(request) for request in requests])
+
+    def activate_batch(self, requests: Sequence[ActivateRequest | Mapping[str, Any]]) -> Statuses:
+        """See `Engine.activate_batch`."""
+        return self._batch("/v1/activate/batch", [_plain(request) for request in requests])
+
+    def create(
+        self, experiment: Experiment | Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> StoredExperiment:
+        """See `Engine.create`."""
+        return self._manage("POST", "", _plain(experiment), idempotency_key)
+
+    def update(self, key: str, changes: Mapping[str, Any], *, idempotency_key: str | None = None) -> StoredExperiment:
+        """See `Engine.update`."""
+        return self._manage("PATCH", _path(key), changes, idempotency_key)
+
+    def clone(self, key: str, new_key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
+        """See `Engine.clone`."""
+        return self._manage("POST", _path(key, "clone"), {"key": new_key}, idempotency_key)
+
+    def start(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
+        """See `Engine.start`."""
+        return self._manage("POST", _path(key, "start"), None, idempotency_key)
+
+    def pause(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
+        """See `Engine.pause`."""
+        return self._manage("POST", _path(key, "pause"), None, idempotency_key)
+
+    def resume(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
+        """See `Engine.resume`."""
+        return self._manage("POST", _path(key, "resume"), None, idempotency_key)
+
+    def complete(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
+        """See `Engine.complete`."""
+        return self._manage("POST", _path(key, "complete"), None, idempotency_key)
+
+    def stop(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
+        """See `Engine.stop`."""
+        return self._manage("POST", _path(key, "stop"), {"reason": reason}, idempotency_key)
+
+    def archive(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
+        """See `Engine.archive`."""
+        return self._manage("POST", _path(key, "archive"), None, idempotency_key)
+
+    def get(self, key: str) -> StoredExperiment:
+        """See `Engine.get`."""
+        return StoredExperiment.model_validate_json(self._ask("GET", f"/v1/experiments{_path(key)}"))
+
+    def list(self) -> Experiments:
+        """See `Engine.list`."""
+        return _EXPERIMENTS.validate_json(self._ask("GET", "/v1/experiments"))["experiments"]
+
+    def results(self, key: str) -> Results:
+        """See `Engine.results`."""
+        return Results.model_validate_json(self._ask("GET", f"/v1/experiments{_path(key, 'results')}"))
+
+    def check(self) -> None:
+        """See `Engine.check`."""
+        self._ask("GET", "/readyz")
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._pool.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _manage(self, method: str, path: str, body: object, key: str | None) -> StoredExperiment:
+        answer = self._ask(method, f"/v1/experiments{path}", body, key or _new_key())
+        return StoredExperiment.model_validate_json(answer)
+
+    def _batch(self, path: str, items: Answers) -> Answers:
+        return [_item(answer) for answer in json.loads(self._ask("POST", path, items))] if items else []
+
+    def _ask(self, method: str, path: str, body: object = None, key: str | None = None) -> bytes:
+        """Asks until there is an answer that a repeat would not change; returns its body or raises its problem."""
+        data = None if body is None else _written(body)
+        headers = dict(self._pool.headers) if key is None else {**self._pool.headers, "Idempotency-Key": key}
+        failed = 0
+        while True:
+            try:
+                response = self._pool.request(
+                    method, self.url + path, body=data, headers=headers, retries=False, redirect=False
+                )
+            except urllib3.exceptions.HTTPError as error:
+                if failed == self._retries:
+                    raise Unreachable(f"{self.url} does not answer after {failed + 1} tries: {error}") from error
+                time.sleep(_pause(failed))
+            else:
+                if response.status < 300:
+                    return response.data
+                if response.status != 503 or failed == self._retries:
+                    raise _problem(response.status, response.data)
+                time.sleep(_pause(failed, response.headers.get("Retry-After")))
+            failed += 1
+
+
+def _pause(failed: int, asked: str | None = None) -> float:
+    """Seconds until the next try: what the server asked, else twice as long each time; and up to half as long again.
+
+    Without the random part, clients that failed together would come back together.
+    """
+    least = float(asked) if asked is not None and asked.isdigit() else FIRST_PAUSE * 2**failed
+    return min(least, LONGEST_PAUSE) * (1.0 + random.random() / 2.0)  # noqa: S311 - not a secret
+
+
+def _new_key() -> str:
+    return uuid.uuid4().hex
+
+
+def _path(*parts: str) -> str:
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
+def _written(body: object) -> bytes:
+    try:
+        return json.dumps(body, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"not JSON: {error}") from error
+
+
+def _plain(request: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(request, BaseModel):
+        return request.model_dump(mode="json")
+    return dict(request)
+
+
+def _keyed(request: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
+    plain = _plain(request)
+    return {**plain, "idempotency_key": plain.get("idempotency_key") or _new_key()}
+
+
+def _item(answer: Any) -> Any:
+    if "decision_id" in answer:
+        return _decision(answer)
+    return answer["status"] if isinstance(answer["status"], str) else _error(answer["status"], answer)
+
+
+def _decision(answer: dict[str, Any]) -> Decision:
+    return Decision(answer["decision_id"], *(answer[name] for name in Decision._fields[1:]))
+
+
+def _status(answer: dict[str, str]) -> str:
+    return answer["status"]
+
+
+def _problem(status: int, body: bytes) -> MultiarmError:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        document = None
+    return _error(status, document if isinstance(document, dict) else {})
+
+
+def _error(status: int, document: dict[str, Any]) -> MultiarmError:
+    """The error that the server's engine raised, by the name of its type, else by the status."""
+    name = str(document.get("type", "")).rpartition("#")[2]
+    kind = _kinds().get(name) or BY_STATUS.get(status) or (InvalidInput if status < 500 else MultiarmError)
+    errors = [FieldError(str(item["field"]), str(item["message"])) for item in document.get("errors", ())]
+    return kind(str(document.get("detail", f"the server answered {status}")), errors)
+
+
+def _kinds() -> dict[str, type[MultiarmError]]:
+    found: list[type[MultiarmError]] = [MultiarmError]
+    for kind in found:
+        found += kind.__subclasses__()
+    return {kind.__name__: kind for kind in found}

@@ -1,0 +1,169 @@
+import threading
+import time
+
+import pytest
+from experiments import started, sums
+
+from bandit import Engine, Metric, Overloaded, StoreError
+from bandit import journal as journal_module
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_many_threads_lose_and_double_nothing(tmp_path, durable):
+    with Engine(tmp_path / "a.db", durable=durable, seed=1) as engine:
+        started(engine, metrics=[Metric(key="m", type="continuous", aggregation="sum")])
+        seats, wrong = {}, []
+
+        def work(thread):
+            for n in range(40):
+                unit = f"u{n % 20}"
+                decision = engine.choose("copy", unit)
+                if seats.setdefault(unit, decision.variant) != decision.variant:
+                    wrong.append(unit)
+                if engine.reward(decision.id, 1, idempotency_key=f"{thread}-{n}") != "applied":
+                    wrong.append(decision.id)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert wrong == []
+        assert sum(total for _, total in sums(engine).values()) == 16 * 40
+        assert sum(count for count, _ in sums(engine).values()) == 20
+        assert engine.verify() == []
+
+
+def test_threads_share_a_commit(tmp_path):
+    with Engine(tmp_path / "a.db") as engine:
+        started(engine)
+        commits = 0
+        write = engine._store.write
+
+        def counting(batch):
+            nonlocal commits
+            commits += 1
+            write(batch)
+
+        engine._store.write = counting
+        threads = [threading.Thread(target=lambda: [engine.choose("copy") for _ in range(50)]) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert commits < 16 * 50 / 2
+
+
+def test_an_error_is_its_callers_alone(tmp_path):
+    with Engine(tmp_path / "a.db") as engine:
+        started(engine)
+        outcomes = []
+
+        def ask(key):
+            try:
+                outcomes.append(engine.choose(key).experiment)
+            except LookupError:
+                outcomes.append(None)
+
+        threads = [threading.Thread(target=ask, args=(key,)) for key in ["copy", "nothing"] * 10]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(outcomes, key=str) == [None] * 10 + ["copy"] * 10
+
+
+def test_a_failing_commit_fails_everyone_in_it_and_nobody_after(tmp_path, monkeypatch):
+    with Engine(tmp_path / "a.db") as engine:
+        started(engine)
+        write = engine._store.write
+
+        def failing(batch):
+            write(batch)
+            raise StoreError("no")
+
+        monkeypatch.setattr(engine._store, "write", failing)
+        with pytest.raises(StoreError, match="no"):
+            engine.choose("copy", "u")
+        monkeypatch.undo()
+        decision = engine.choose("copy", "u")
+        assert decision.reason == "drawn"
+        assert engine.verify() == []
+        assert sum(variant.decisions for variant in engine.results("copy").variants) == 1
+
+
+def test_a_bug_changes_nothing(tmp_path, monkeypatch):
+    with Engine(tmp_path / "a.db") as engine:
+        started(engine)
+
+        def broken(memory, now):
+            memory.batch.units[1, "u"] = 5
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            engine._journal.run(broken)
+        assert engine.choose("copy", "u").reason == "drawn"
+        assert engine.verify() == []
+
+
+def test_too_many_waiting(tmp_path, monkeypatch):
+    monkeypatch.setattr(journal_module, "MOST_WAITING", 2)
+    with Engine(tmp_path / "a.db") as engine:
+        started(engine)
+        held, entered = threading.Event(), threading.Event()
+
+        def hold(memory, now):
+            entered.set()
+            held.wait(10)
+
+        threads = [threading.Thread(target=engine._journal.run, args=(hold,))]
+        threads[0].start()
+        assert entered.wait(10)
+        for _ in range(2):
+            threads.append(threading.Thread(target=engine.choose, args=("copy",)))
+            threads[-1].start()
+        while len(engine._journal._waiting) < 2:
+            time.sleep(0.001)
+        with pytest.raises(Overloaded, match="2 operations wait"):
+            engine.choose("copy")
+        held.set()
+        for thread in threads:
+            thread.join()
+        assert sum(variant.decisions for variant in engine.results("copy").variants) == 2
+
+
+def test_a_background_journal_writes_by_itself(tmp_path):
+    with Engine(tmp_path / "a.db", durable=False) as engine:
+        started(engine)
+        engine.choose("copy")
+        deadline = time.monotonic() + 10
+        while engine._store._writer.execute("SELECT count(*) FROM decisions").fetchone() != (1,):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def test_closing_keeps_everything(tmp_path):
+    with Engine(tmp_path / "a.db", durable=False) as engine:
+        started(engine)
+        for n in range(1000):
+            engine.reward(engine.choose("copy", f"u{n}").id, 1)
+    with Engine(tmp_path / "a.db") as engine:
+        assert sum(count for count, _ in sums(engine).values()) == 1000
+        assert engine.verify() == []
+
+
+def test_memory_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr("bandit.memory.MOST_CACHED", 100)
+    with Engine(tmp_path / "a.db", durable=True) as engine:
+        started(engine)
+        ids = []
+        for start in range(0, 2000, 500):
+            items = [{"experiment": "copy", "unit": f"u{start + n}"} for n in range(500)]
+            ids += [decision.id for decision in engine.choose_batch(items)]
+        memory = engine._memory
+        assert max(map(len, (memory.rows, memory.records, memory.seats, memory.epochs))) <= 100
+        assert (
+            engine.reward_batch([{"decision_id": decision, "value": 1} for decision in ids[:600]]) == ["applied"] * 600
+        )
+        assert engine.choose("copy", "u0").reason == "sticky"
+        assert engine.verify() == []

@@ -1,0 +1,127 @@
+import pytest
+from experiments import define, started
+
+from bandit import InvalidInput, NotFound, WrongState
+from bandit.lifecycle import TRANSITIONS
+
+STATUSES = {
+    "draft": [],
+    "running": ["start"],
+    "paused": ["start", "pause"],
+    "completed": ["start", "complete"],
+    "stopped": ["start", "stop"],
+    "archived": ["start", "stop", "archive"],
+}
+
+
+@pytest.mark.parametrize("action", TRANSITIONS)
+@pytest.mark.parametrize("status", STATUSES)
+def test_every_transition(engine, status, action):
+    engine.create(define())
+    for step in STATUSES[status]:
+        getattr(engine, step)("copy")
+    assert engine.get("copy").status == status
+    allowed, after = TRANSITIONS[action]
+    if status in allowed:
+        assert getattr(engine, action)("copy").status == after
+        assert engine.get("copy").status == after
+    else:
+        with pytest.raises(WrongState, match=f"'copy' is {status}; only .* allows '{action}'"):
+            getattr(engine, action)("copy")
+        assert engine.get("copy").status == status
+
+
+def test_times_and_reasons(engine, clock):
+    engine.create(define())
+    clock.now += 10
+    engine.start("copy")
+    clock.now += 10
+    stopped = engine.stop("copy", "harmful")
+    assert (stopped.started_at - stopped.created_at, stopped.ended_at - stopped.started_at) == (10, 10)
+    assert stopped.stop_reason == "harmful"
+    assert engine.get("copy") == stopped
+
+
+def test_keys_are_unique(engine):
+    engine.create(define())
+    with pytest.raises(WrongState, match="'copy' exists already"):
+        engine.create(define())
+
+
+def test_unknown_experiments(engine):
+    for call in (engine.get, engine.start, engine.results, lambda key: engine.update(key, {"name": "n"})):
+        with pytest.raises(NotFound, match="'nothing' is unknown"):
+            call("nothing")
+
+
+def test_listing_is_in_order(engine):
+    for key in ("b", "a", "c"):
+        engine.create(define(key))
+    assert [experiment.key for experiment in engine.list()] == ["b", "a", "c"]
+
+
+def test_repeating_with_a_key_is_harmless(engine):
+    first = engine.create(define(), idempotency_key="k1")
+    assert engine.create(define(), idempotency_key="k1") == first
+    engine.start("copy", idempotency_key="k2")
+    assert engine.start("copy", idempotency_key="k2").status == "running"
+    with pytest.raises(WrongState, match="'k2' was used before, to start"):
+        engine.pause("copy", idempotency_key="k2")
+
+
+def test_a_clone_is_a_fresh_draft(engine):
+    started(engine, hypothesis="shorter sells")
+    engine.choose("copy")
+    clone = engine.clone("copy", "copy-2")
+    assert (clone.status, clone.epoch, clone.hypothesis, clone.salt) == ("draft", 0, "shorter sells", "copy-2")
+    engine.start("copy-2")
+    assert engine.results("copy-2").variants[0].decisions == 0
+    with pytest.raises(InvalidInput, match="key"):
+        engine.clone("copy", "not a key")
+
+
+def test_a_draft_may_change_in_all_but_its_key(engine):
+    engine.create(define())
+    changed = engine.update("copy", {"variants": [{"key": "x"}, {"key": "y"}, {"key": "z"}], "tags": ["t"]})
+    assert [variant.key for variant in changed.variants] == ["x", "y", "z"]
+    with pytest.raises(InvalidInput, match="cannot be changed: created_at, key"):
+        engine.update("copy", {"key": "new", "created_at": 0})
+    engine.start("copy")
+    assert engine.choose("copy").variant in "xyz"
+
+
+def test_a_running_experiment_may_change_how_it_draws_but_not_what_was_counted(engine):
+    started(engine, sticky=False, reweight={"every": "1h"})
+    for variant in ("control", "short"):
+        for _ in range(20):
+            engine.reward(engine.choose("copy", eligible=[variant]).id, float(variant == "short"))
+    assert engine.get("copy").epoch == 1
+    changed = engine.update("copy", {"policy": {"name": "ucb1"}, "name": "Copy"})
+    assert changed.epoch == 2
+    weights = {variant.key: variant.weight for variant in engine.results("copy").variants}
+    assert weights["short"] == pytest.approx(0.99)
+    for field, value in {
+        "metrics": [{"key": "other"}],
+        "sticky": True,
+        "salt": "x",
+        "variants": [{"key": "control"}, {"key": "long"}],
+        "policy": {"name": "ucb1", "half_life": "1d"},
+    }.items():
+        with pytest.raises(WrongState, match=field) as caught:
+            engine.update("copy", {field: value})
+        assert caught.value.errors[0].field.startswith(field)
+    with pytest.raises(InvalidInput, match=r"variants\[0\].weight"):
+        engine.update("copy", {"variants": [{"key": "control", "weight": -1}, {"key": "short"}]})
+    assert engine.get("copy") == changed
+
+
+def test_changes_are_logged(engine, clock):
+    started(engine)
+    engine.stop("copy", "harmful")
+    with engine._reading() as reader:
+        logged = [row[2:7] for row in reader.rows("changes")]
+    assert [(row[0], row[2], row[3], row[4]) for row in logged] == [
+        ("create", "", "draft", ""),
+        ("start", "draft", "running", ""),
+        ("stop", "running", "stopped", "harmful"),
+    ]

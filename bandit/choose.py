@@ -109,7 +109,7 @@ def _log(
         reason,
         request.idempotency_key,
     )
-    memory.batch.decisions[number] = row
+    memory.batch.decisions.append(row)
     memory.rows[number] = row
     if request.idempotency_key is not None:
         memory.answered[running.id, request.idempotency_key] = row

@@ -270,7 +270,7 @@ class Memory:
         place = (running.id, unit)
         bit = hash(place) & (SEEN_BITS - 1)
         self._seen[bit >> 3] |= 1 << (bit & 7)
-        self.batch.units[place] = row.id
+        self.batch.units.append((running.id, unit, row.id))
         self.seats[place] = row
 
     def outcome(self, record: Record, metric: int) -> Outcome:

@@ -277,14 +277,13 @@ class SQLiteStore:
             self._written = revision
         self._insert("changes", Change._fields, batch.changes)
         self._insert("epochs", EpochRow._fields, batch.epochs, "ON CONFLICT DO NOTHING")
-        self._insert("decisions", DecisionRow._fields, batch.decisions.values())
+        self._insert("decisions", DecisionRow._fields, batch.decisions)
         if batch.exposures:
             self._writer.executemany(
                 "UPDATE decisions SET exposed_at = ?, opened_at = ? WHERE id = ?",
                 [(*times, number) for number, times in batch.exposures.items()],
             )
-        units = [(experiment, unit, head) for (experiment, unit), head in batch.units.items()]
-        self._upsert("units", ("experiment", "unit", "head"), units, 2)
+        self._upsert("units", ("experiment", "unit", "head"), batch.units, 2)
         self._insert("events", EventRow._fields, batch.events)
         self._upsert("outcomes", OutcomeRow._fields, batch.outcomes.values(), 2)
         self._insert("due", ("at", "decision", "metric"), batch.due)

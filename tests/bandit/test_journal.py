@@ -97,7 +97,7 @@ def test_a_bug_changes_nothing(tmp_path, monkeypatch):
         started(engine)
 
         def broken(memory, now):
-            memory.batch.units[1, "u"] = 5
+            memory.batch.units.append((1, "u", 5))
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):

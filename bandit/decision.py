@@ -1,6 +1,7 @@
 """What `choose` is asked and answers, and the ids of decisions."""
 
 import json
+import re
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, JsonValue, field_validator
@@ -66,6 +67,9 @@ class DecisionAnswer(Model):
     reason: Reason
 
 
+_ID = re.compile("[0-7][0-9a-f]{15}").fullmatch
+
+
 def encode(number: int) -> str:
     """A decision's id as text: 16 hexadecimal digits, which sort as the numbers do."""
     return f"{number:016x}"
@@ -77,13 +81,8 @@ def decode(text: str) -> int:
     Raises:
         NotFound: `text` is not an id that `encode` writes, so there is no such decision.
     """
-    if len(text) == 16 and text.isascii():
-        try:
-            number = int(text, 16)
-        except ValueError:
-            number = -1
-        if 0 <= number < 1 << 63 and encode(number) == text:
-            return number
+    if _ID(text):
+        return int(text, 16)
     raise NotFound(f"decision {text[:40]!r} is unknown")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from bandit.assignment import Allocation
@@ -281,7 +282,7 @@ class Memory:
         return outcome
 
     def earn(self, head: Record, metric: int, value: float, decisions: int) -> None:
-        """Adds to what a trial's decisions have earned, and to how many of them have."""
+        """Adds to what a trial's decisions have earned, and to how many of them have; notes it for the batch."""
         outcome = self.outcome(head, metric)
         outcome.earned += decisions
         outcome.total = outcome.total + value if outcome.earned else 0.0
@@ -306,22 +307,21 @@ class Memory:
         if after == before:
             return
         running, row = head.running, head.row
-        metrics = running.experiment.metrics
-        for metric in before.keys() | after.keys():
+        for metric in after if before.keys() <= after.keys() else before.keys() | after.keys():
             old, new = before.get(metric), after.get(metric)
             if old != new:
-                origin = metrics[metric].origin
-                delta = _delta(
-                    None if old is None else old - origin, None if new is None else new - origin, row.propensity
-                )
+                delta = _delta(old, new, running.origins[metric], row.propensity)
                 add(self.batch.statistics, (running.id, row.epoch, row.variant, metric), delta)
-        objective = running.learner.objective
-        earned, earns = objective.reward(before), objective.reward(after)
-        if earned != earns:
-            period = statistics.landmark(row.decided_at, running.half_life)
-            growth = statistics.growth(row.decided_at, period, running.half_life)
-            delta = [growth * part for part in _delta(earned, earns, row.propensity)]
-            running.learner.add(period, row.variant, delta)
+        learner = running.learner
+        old, new = learner.objective.reward(before), learner.objective.reward(after)
+        if old != new:
+            delta = _delta(old, new, 0.0, row.propensity)
+            period = 0
+            if running.half_life is not None:
+                period = statistics.landmark(row.decided_at, running.half_life)
+                growth = statistics.growth(row.decided_at, period, running.half_life)
+                delta = [growth * part for part in delta]
+            learner.add(period, row.variant, delta)
             running.learned += 1
             add(self.batch.learning, (running.id, period, row.variant), delta)
         self.touched.add(running)
@@ -343,9 +343,11 @@ class Memory:
             opened = sum(drawn.trials)
             for arm, probability in enumerate(drawn.probabilities):
                 if probability > 0.0:
-                    sizes = [float(drawn.decisions[arm]), float(drawn.trials[arm]), opened * probability]
-                    add(batch.allocations, (experiment, epoch, arm), sizes)
-                    add(batch.allocations, (experiment, ALL_EPOCHS, arm), sizes)
+                    for place in ((experiment, epoch, arm), (experiment, ALL_EPOCHS, arm)):
+                        sizes = batch.allocations.setdefault(place, [0.0, 0.0, 0.0])
+                        sizes[0] += drawn.decisions[arm]
+                        sizes[1] += drawn.trials[arm]
+                        sizes[2] += opened * probability
         for (experiment, _, arm, metric), delta in list(batch.statistics.items()):
             add(batch.statistics, (experiment, ALL_EPOCHS, arm, metric), delta)
         for running in self.touched:
@@ -372,20 +374,25 @@ def load(row: ExperimentRow, standing: Standing) -> Running:
     return running
 
 
-def add(sums: dict[Place, list[float]], place: Place, delta: list[float]) -> None:
-    """Adds `delta` to the sums at a place."""
+def add(sums: dict[Place, list[float]], place: Place, delta: Sequence[float]) -> None:
+    """Adds the COLUMNS numbers of `delta` to the sums at a place."""
     row = sums.get(place)
     if row is None:
-        sums[place] = list(delta)
+        sums[place] = [*delta]
     else:
-        for index, part in enumerate(delta):
-            row[index] += part
+        row[0] += delta[0]
+        row[1] += delta[1]
+        row[2] += delta[2]
+        row[3] += delta[3]
 
 
-def _delta(old: float | None, new: float | None, propensity: float) -> list[float]:
-    """The change of COUNT, SUM, SQUARES and WEIGHTED when a trial's value goes from old to new."""
-    if new is None:
-        return [] if old is None else [-1.0, -old, -old * old, -old / propensity]
+def _delta(old: float | None, new: float | None, origin: float, propensity: float) -> list[float]:
+    """The change of COUNT, SUM, SQUARES and WEIGHTED, about an origin, when a trial's value goes from old to new."""
     if old is None:
-        return [1.0, new, new * new, new / propensity]
-    return [0.0, new - old, new * new - old * old, (new - old) / propensity]
+        gain = (new or 0.0) - origin
+        return [1.0, gain, gain * gain, gain / propensity]
+    loss = old - origin
+    if new is None:
+        return [-1.0, -loss, -loss * loss, -loss / propensity]
+    gain = new - origin
+    return [0.0, gain - loss, gain * gain - loss * loss, (gain - loss) / propensity]

@@ -141,5 +141,6 @@ def _set(memory: Memory, record: Record, head: Record, place: int, value: float 
     old, outcome.value = outcome.value, value
     if record.exposed_at is not None:
         memory.earn(head, place, (value or 0.0) - (old or 0.0), (value is not None) - (old is not None))
-    memory.keep(record, place)
+    if head is not record or record.exposed_at is None:
+        memory.keep(record, place)
     memory.credit(head, before)

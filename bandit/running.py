@@ -42,6 +42,7 @@ class Running:
         "learner",
         "marks",
         "metrics",
+        "origins",
         "primary",
         "serial",
         "weighed",
@@ -63,6 +64,7 @@ class Running:
         self.metrics = {metric.key: index for index, metric in enumerate(experiment.metrics)}
         self.primary = self.metrics[experiment.primary.key]
         self.bounds = [metric.bounds for metric in experiment.metrics]
+        self.origins = [metric.origin for metric in experiment.metrics]
         self.defaults = [
             (index, metric.window, metric.missing)
             for index, metric in enumerate(experiment.metrics)

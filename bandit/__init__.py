@@ -1,5 +1,7 @@
 """A multi-armed bandit decisioning engine: experiments, decisions, a ledger of rewards, results."""
 
+from typing import TYPE_CHECKING, Any
+
 from bandit.decision import ChooseRequest, Decision
 from bandit.engine import Engine
 from bandit.errors import (
@@ -17,8 +19,12 @@ from bandit.errors import (
 from bandit.experiment import Experiment, Metric, Reweight, StoredExperiment, Variant
 from bandit.results import Results
 
+if TYPE_CHECKING:
+    from bandit.client import Client, Unreachable
+
 __all__ = [
     "ChooseRequest",
+    "Client",
     "Decision",
     "Engine",
     "Experiment",
@@ -35,6 +41,16 @@ __all__ = [
     "StoreError",
     "StoreUnusable",
     "StoredExperiment",
+    "Unreachable",
     "Variant",
     "WrongState",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The client, imported when it is asked for: an engine in process needs no HTTP."""
+    if name in ("Client", "Unreachable"):
+        from bandit import client
+
+        return getattr(client, name)
+    raise AttributeError(f"module 'bandit' has no attribute {name!r}")

@@ -1,0 +1,114 @@
+"""The Flask application: parse, call the engine, answer."""
+
+import time
+from typing import Any
+
+from flask import Response, g, request
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+from bandit import Engine
+from server.docs import page
+from server.front import JSON, Authorise, answer_first
+from server.logs import log_request
+from server.metrics import Metrics
+from server.openapi import API, describe
+from server.operations import Operations
+from server.problems import PROBLEM, refuse
+from server.requests import MOST_BODY_BYTES, identify, read_body
+from server.routes import Route, table
+
+HOT = ("/v1/choose", "/v1/reward")
+PROBES = {"/healthz", "/readyz", "/metrics"}
+
+
+def create_app(
+    engine: Engine,
+    *,
+    front: bool = True,
+    access_log: bool = False,
+    authorise: Authorise | None = None,
+    most_body_bytes: int = MOST_BODY_BYTES,
+) -> API:
+    """Makes the application around an engine, which stays the caller's to close.
+
+    Args:
+        engine: What decides.
+        front: Whether choose and reward are answered before Flask.
+        access_log: Whether these two are logged also when they succeed.
+        authorise: Is asked with the WSGI environment and the scope of the route, and raises where the caller lacks it.
+        most_body_bytes: Longer bodies are refused.
+    """
+    app = API("multiarm")
+    app.url_map.merge_slashes = False  # a path has one spelling; a redirect would lose the body
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    metrics = Metrics()
+    routes = table(engine, Operations(engine, metrics))
+    descriptions, app.schemas = describe(routes)
+    for route, description in zip(routes, descriptions, strict=True):
+        _add(app, route, description, authorise, most_body_bytes)
+    _add_pages(app, metrics)
+    _observe(app, metrics, PROBES if access_log else PROBES | set(HOT))
+    if front:
+        operations = {route.path: route.operation for route in routes if route.path in HOT}
+        app.wsgi_app = answer_first(  # type: ignore[method-assign, assignment]
+            app.wsgi_app,
+            operations,
+            metrics=metrics,
+            authorise=authorise,
+            most=most_body_bytes,
+            access_log=access_log,
+        )
+    return app
+
+
+def _add(app: API, route: Route, description: dict[str, Any], authorise: Authorise | None, most: int) -> None:
+    def view() -> Response:
+        if authorise is not None and route.scope != "public":
+            authorise(request.environ, route.scope)
+        body = b"" if route.takes is None else read_body(request.environ, most)
+        answer = route.operation(body, request.environ.get("HTTP_IDEMPOTENCY_KEY"), **(request.view_args or {}))
+        return Response(answer, route.status, content_type=JSON)
+
+    add = {"GET": app.get, "POST": app.post, "PATCH": app.patch}[route.method]
+    add(route.path, endpoint=route.name, **description)(view)
+
+
+def _add_pages(app: API, metrics: Metrics) -> None:
+    @app.route("/openapi.json")
+    def openapi() -> Response:
+        return app.make_response(app.api_doc)
+
+    @app.route("/docs")
+    def docs() -> Response:
+        return Response(page(app.api_doc), content_type="text/html; charset=utf-8")
+
+    @app.route("/metrics")
+    def scrape() -> Response:
+        return Response(generate_latest(metrics.registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def _observe(app: API, metrics: Metrics, quiet: set[str]) -> None:
+    """Gives every request its id, its place in the metrics and its line in the log, and every error its document.
+
+    Routes in `quiet` are logged only when they fail.
+    """
+
+    @app.before_request
+    def begin() -> None:
+        g.started = time.perf_counter()
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        request_id = identify(request.environ)
+        response.headers["X-Request-Id"] = request_id
+        route = request.url_rule.rule if request.url_rule is not None else "unmatched"
+        seconds = time.perf_counter() - g.get("started", time.perf_counter())
+        metrics.request(request.method, route, response.status_code, seconds)
+        if response.status_code >= 400 or route not in quiet:
+            log_request(request_id, request.method, route, response.status_code, seconds)
+        return response
+
+    @app.errorhandler(Exception)
+    def fail(error: Exception) -> Response:
+        status, headers, body = refuse(error, identify(request.environ))
+        return Response(body, status, headers, content_type=PROBLEM)

@@ -1,0 +1,103 @@
+"""The command line: `multiarm`, whose subcommands are entry points that are imported only when they are called."""
+
+import json
+import sys
+from importlib.metadata import entry_points
+
+import click
+
+SUMMARIES = {
+    "demo": "Watch a bandit learn: a server, simulated users, a minute.",
+    "replay": "Replay a log of decisions through a policy.",
+    "results": "Show what an experiment has shown so far.",
+    "serve": "Answer choose and reward over HTTP.",
+    "verify": "Replay the ledger and compare it with the statistics kept.",
+}
+"""One line for each command, so that listing them imports none."""
+
+_DB = click.option("--db", default="multiarm.db", show_default=True, type=click.Path(), help="SQLite file; only read.")
+
+
+class Commands(click.Group):
+    """A group of the entry points in `multiarm.commands`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Their names."""
+        return sorted(entry_points(group="multiarm.commands").names)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command, imported now."""
+        for found in entry_points(group="multiarm.commands", name=cmd_name):
+            command: click.Command = found.load()
+            return command
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists them by their summaries."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, SUMMARIES.get(name, "")) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=Commands)
+@click.version_option(package_name="multiarm", prog_name="multiarm")
+def main() -> None:
+    """A multi-armed bandit decisioning engine."""
+
+
+@click.command()
+@click.argument("key")
+@_DB
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def results(key: str, db: str, as_json: bool) -> None:
+    """Show what the experiment KEY has shown so far."""
+    from bandit.errors import MultiarmError
+    from bandit.results import results as read
+    from bandit.sqlite import SQLiteStore
+    from server.report import table
+
+    try:
+        store = SQLiteStore(db, read_only=True)
+        try:
+            with store.snapshot() as reader:
+                found = reader.experiment(key)
+                if found is None:
+                    raise click.ClickException(f"{db}: experiment {key!r} is unknown")
+                answer = read(reader, *found, 0.0)
+        finally:
+            store.close()
+    except MultiarmError as error:
+        raise click.ClickException(error.detail) from None
+    click.echo(answer.model_dump_json(indent=2) if as_json else table(answer))
+
+
+@click.command()
+@_DB
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def verify(db: str, as_json: bool) -> None:
+    """Replay the ledger and compare it with the statistics kept.
+
+    Exits with 0 if they agree, 1 if not, 2 if the file cannot be read.
+    """
+    from bandit.errors import StoreError
+    from bandit.sqlite import SQLiteStore
+    from bandit.verify import verify as replay
+
+    try:
+        store = SQLiteStore(db, read_only=True)
+        try:
+            with store.snapshot() as reader:
+                differences = [str(difference) for difference in replay(reader)]
+                counts = {name: sum(1 for _ in reader.rows(name)) for name in ("experiments", "decisions", "events")}
+        finally:
+            store.close()
+    except StoreError as error:
+        click.echo(f"Error: {error.detail}", err=True)
+        sys.exit(2)
+    if as_json:
+        click.echo(json.dumps({**counts, "differences": differences}))
+    else:
+        read = ", ".join(f"{count} {name}" for name, count in counts.items())
+        click.echo(f"{len(differences)} differences in {read}" if differences else f"ok: {read}")
+        for difference in differences:
+            click.echo(difference)
+    sys.exit(1 if differences else 0)

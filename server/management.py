@@ -1,0 +1,100 @@
+"""What happens with experiments over HTTP: a body, an idempotency key and the experiment's key in, a body out."""
+
+from typing import Any
+
+from pydantic import JsonValue, TypeAdapter
+
+from bandit import Engine, Experiment, StoredExperiment
+from bandit.experiment import Key, Model, Text
+from server.operations import idempotency_key
+
+_CHANGES: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, JsonValue])
+
+
+class Stop(Model):
+    """Why an experiment ends before its time."""
+
+    reason: Text = ""
+
+
+class Clone(Model):
+    """What the copy is called."""
+
+    key: Key
+
+
+class ExperimentList(Model):
+    """All experiments, the oldest first."""
+
+    experiments: list[StoredExperiment]
+
+
+class Management:
+    """The management of an engine's experiments.
+
+    Raises (all of them):
+        ValidationError: The body is not what it must be.
+        MultiarmError: The engine refused.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def create(self, body: bytes, token: str | None) -> bytes:
+        """Enter a new experiment, as a draft."""
+        return _written(self._engine.create(Experiment.model_validate_json(body), idempotency_key=_key(token)))
+
+    def experiments(self, body: bytes, token: str | None) -> bytes:  # noqa: ARG002 - every operation has both
+        """List all experiments, the oldest first."""
+        return b'{"experiments":[%b]}' % b",".join(map(_written, self._engine.list()))
+
+    def get(self, body: bytes, token: str | None, key: str) -> bytes:  # noqa: ARG002
+        """Read an experiment's definition and status."""
+        return _written(self._engine.get(key))
+
+    def update(self, body: bytes, token: str | None, key: str) -> bytes:
+        """Change fields of an experiment."""
+        changes = _CHANGES.validate_json(body, strict=True)
+        return _written(self._engine.update(key, changes, idempotency_key=_key(token)))
+
+    def start(self, body: bytes, token: str | None, key: str) -> bytes:  # noqa: ARG002
+        """Start a draft: from now on it decides."""
+        return _written(self._engine.start(key, idempotency_key=_key(token)))
+
+    def pause(self, body: bytes, token: str | None, key: str) -> bytes:  # noqa: ARG002
+        """Pause a running experiment: it decides no more, rewards still count."""
+        return _written(self._engine.pause(key, idempotency_key=_key(token)))
+
+    def resume(self, body: bytes, token: str | None, key: str) -> bytes:  # noqa: ARG002
+        """Resume a paused experiment."""
+        return _written(self._engine.resume(key, idempotency_key=_key(token)))
+
+    def complete(self, body: bytes, token: str | None, key: str) -> bytes:  # noqa: ARG002
+        """End an experiment as planned."""
+        return _written(self._engine.complete(key, idempotency_key=_key(token)))
+
+    def stop(self, body: bytes, token: str | None, key: str) -> bytes:
+        """End an experiment before its time."""
+        reason = Stop.model_validate_json(body).reason if body.strip() else ""
+        return _written(self._engine.stop(key, reason, idempotency_key=_key(token)))
+
+    def archive(self, body: bytes, token: str | None, key: str) -> bytes:  # noqa: ARG002
+        """Put away an experiment that is over: its outcomes are final."""
+        return _written(self._engine.archive(key, idempotency_key=_key(token)))
+
+    def clone(self, body: bytes, token: str | None, key: str) -> bytes:
+        """Enter a new draft with the definition of another experiment."""
+        new_key = Clone.model_validate_json(body).key
+        return _written(self._engine.clone(key, new_key, idempotency_key=_key(token)))
+
+    def results(self, body: bytes, token: str | None, key: str) -> bytes:  # noqa: ARG002
+        """Read what an experiment has shown so far."""
+        return self._engine.results(key).model_dump_json().encode()
+
+
+def _key(token: str | None) -> str | None:
+    return None if token is None else idempotency_key(token)
+
+
+def _written(experiment: StoredExperiment) -> bytes:
+    return experiment.model_dump_json().encode()

@@ -1,0 +1,107 @@
+"""The description of the routes as OpenAPI 3.1, with pydantic's own schemas of the very models that validate."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Any
+
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from bandit import Experiment
+from server.operations import HEADER_KEY
+from server.problems import PROBLEM, Problem
+from server.routes import Route
+
+JSON = "application/json"
+_PARAMETERS = {
+    "key": {
+        "name": "key",
+        "in": "path",
+        "required": True,
+        "description": "The experiment's key.",
+        "schema": {"type": "string"},
+    },
+    "idempotency": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "A repeat with the same key does nothing and gets the same answer.",
+        "schema": HEADER_KEY.json_schema(),
+    },
+}
+
+
+class API(OpenAPI):
+    """A Flask application that describes itself.
+
+    The library keeps the list of routes; it neither parses their bodies nor rewrites their schemas, because its models
+    of JSON Schema know only a part of the keywords.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            name,
+            info=Info(
+                title="multiarm", version=version("multiarm"), description="A multi-armed bandit decisioning engine."
+            ),
+            doc_ui=False,
+            static_folder=None,
+            validation_error_status="default",
+            validation_error_model=Problem,
+        )
+        self.schemas: dict[str, Any] = {}
+
+    def generate_spec_json(self) -> None:
+        """Describes every route that was added."""
+        super().generate_spec_json()  # type: ignore[no-untyped-call]
+        self.spec_json["components"] = {"schemas": self.schemas}
+
+
+def describe(routes: list[Route]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The arguments by which each route is added to an `API`, and the schemas that they refer to."""
+    models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Problem, "serialization")]
+    for route in routes:
+        models.append((route.gives, "serialization"))
+        if route.takes is not None:
+            models.append((route.takes, "validation"))
+    references, definitions = models_json_schema(
+        list(dict.fromkeys(models)), ref_template="#/components/schemas/{model}"
+    )
+    schemas = definitions["$defs"]
+    fields = schemas[references[Experiment, "validation"]["$ref"].rpartition("/")[2]]["properties"]
+    schemas["Changes"]["properties"] = {name: schema for name, schema in fields.items() if name != "key"}
+    return [_operation(route, references) for route in routes], schemas
+
+
+def _operation(route: Route, references: Mapping[Any, Any]) -> dict[str, Any]:
+    refusal = references[Problem, "serialization"]
+    given = references[route.gives, "serialization"]
+    if route.many:
+        given = {"type": "array", "items": {"anyOf": [given, refusal]}}
+    responses = {str(route.status): {"description": "Done.", "content": {JSON: {"schema": given}}}}
+    for status in sorted(route.refusals):
+        responses[str(status)] = {
+            "description": f"{HTTPStatus(status).phrase}.",
+            "content": {PROBLEM: {"schema": refusal}},
+        }
+    responses["default"] = {
+        "description": "Any other refusal, of the same form.",
+        "content": {PROBLEM: {"schema": refusal}},
+    }
+    parameters = [_PARAMETERS["key"]] if "<key>" in route.path else []
+    if route.method != "GET":
+        parameters.append(_PARAMETERS["idempotency"])
+    more: dict[str, Any] = {"x-scope": route.scope, "parameters": parameters}
+    if route.takes is not None:
+        taken = references[route.takes, "validation"]
+        if route.many:
+            taken = {"type": "array", "minItems": 1, "maxItems": 1000, "items": taken}
+        more["requestBody"] = {"required": route.body_required, "content": {JSON: {"schema": taken}}}
+    return {
+        "operation_id": route.name,
+        "summary": (route.operation.__doc__ or "").partition("\n")[0],
+        "responses": responses,
+        "openapi_extensions": more,
+    }

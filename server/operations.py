@@ -1,0 +1,128 @@
+"""What happens with decisions over HTTP: a body and an idempotency key in, a body out.
+
+The WSGI front and the Flask routes call these very functions. Whatever they refuse, they raise.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from bandit import ChooseRequest, Engine, InvalidInput, MalformedInput
+from bandit.decision import Decision
+from bandit.engine import MOST_IN_BATCH
+from bandit.errors import FieldError
+from bandit.reward import ActivateRequest, RetractRequest, RewardRequest
+from server.metrics import Metrics
+from server.serialisation import STATUSES, DecisionText, array, problem
+
+# Shorter than a key in a body may be, so that the place in a batch can be added.
+HEADER_KEY: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(pattern=r"^[!-~]{1,200}$")])
+
+
+class Operations:
+    """The operations of an engine.
+
+    Raises (all of them):
+        ValidationError: The body is not what it must be.
+        MultiarmError: The engine refused.
+    """
+
+    def __init__(self, engine: Engine, metrics: Metrics) -> None:
+        self._engine = engine
+        self._metrics = metrics
+        self._text = DecisionText()
+
+    def choose(self, body: bytes, token: str | None) -> bytes:
+        """Decide which variant to serve."""
+        request = ChooseRequest.model_validate_json(body)
+        if token is not None and request.idempotency_key is None:
+            request = request.model_copy(update={"idempotency_key": idempotency_key(token)})
+        decision = self._engine.decide(request)
+        self._metrics.decision(decision.reason)
+        return self._text(decision).encode()
+
+    def reward(self, body: bytes, token: str | None) -> bytes:
+        """Say what happened after a decision."""
+        request = RewardRequest.model_validate_json(body)
+        key = request.idempotency_key
+        if key is None and token is not None:
+            key = idempotency_key(token)
+        status = self._engine.reward(request.decision_id, request.value, request.metric, idempotency_key=key)
+        self._metrics.reward(status)
+        return STATUSES[status].encode()
+
+    def retract(self, body: bytes, token: str | None) -> bytes:  # noqa: ARG002 - the same every time it is repeated
+        """Take back all that was told of a decision for one metric."""
+        request = RetractRequest.model_validate_json(body)
+        status = self._engine.retract(request.decision_id, request.metric)
+        self._metrics.reward(status)
+        return STATUSES[status].encode()
+
+    def activate(self, body: bytes, token: str | None) -> bytes:  # noqa: ARG002 - the same every time it is repeated
+        """Make a deferred decision count from now on."""
+        request = ActivateRequest.model_validate_json(body)
+        return STATUSES[self._engine.activate(request.decision_id)].encode()
+
+    def choose_batch(self, body: bytes, token: str | None) -> bytes:
+        """Decide many at once; each has its own answer or problem."""
+        answers = self._engine.choose_batch(_keyed(_items(body), token))
+        self._metrics.decisions(answer.reason for answer in answers if isinstance(answer, Decision))
+        return array(self._text(answer) if isinstance(answer, Decision) else problem(answer) for answer in answers)
+
+    def reward_batch(self, body: bytes, token: str | None) -> bytes:
+        """Enter many rewards at once; each has its own status or problem."""
+        return self._statuses(self._engine.reward_batch(_keyed(_items(body), token)))
+
+    def retract_batch(self, body: bytes, token: str | None) -> bytes:  # noqa: ARG002 - as for one
+        """Retract many at once; each has its own status or problem."""
+        return self._statuses(self._engine.retract_batch(_items(body)))
+
+    def activate_batch(self, body: bytes, token: str | None) -> bytes:  # noqa: ARG002 - as for one
+        """Activate many at once; each has its own status or problem."""
+        answers = self._engine.activate_batch(_items(body))
+        return array(STATUSES[answer] if isinstance(answer, str) else problem(answer) for answer in answers)
+
+    def _statuses(self, answers: Sequence[Any]) -> bytes:
+        self._metrics.rewards(answer for answer in answers if isinstance(answer, str))
+        return array(STATUSES[answer] if isinstance(answer, str) else problem(answer) for answer in answers)
+
+
+def idempotency_key(token: str) -> str:
+    """The `Idempotency-Key` header, checked.
+
+    Raises:
+        InvalidInput: It is empty, too long, or not of printable ASCII.
+    """
+    try:
+        return HEADER_KEY.validate_python(token)
+    except ValidationError as error:
+        findings = [FieldError("Idempotency-Key", item.message) for item in InvalidInput.of(error).errors]
+        raise InvalidInput(f"Idempotency-Key: {findings[0].message}", findings) from error
+
+
+def _items(body: bytes) -> list[Any]:
+    """The items of a batch, each still to be validated, so that a wrong one spoils no other."""
+    try:
+        items = from_json(body)
+    except ValueError as error:
+        raise MalformedInput(f"Invalid JSON: {error}") from error
+    if not isinstance(items, list):
+        raise InvalidInput.field("", "a batch must be a JSON array")
+    if not 1 <= len(items) <= MOST_IN_BATCH:
+        raise InvalidInput.field("", f"a batch must have 1 to {MOST_IN_BATCH} items, given {len(items)}")
+    return items
+
+
+def _keyed(items: list[Any], token: str | None) -> list[Any]:
+    """Gives each item without an idempotency key one of its own, made of the batch's and its place."""
+    if token is None:
+        return items
+    idempotency_key(token)
+    return [
+        {**item, "idempotency_key": f"{token}/{place}"}
+        if isinstance(item, dict) and item.get("idempotency_key") is None
+        else item
+        for place, item in enumerate(items)
+    ]

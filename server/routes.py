@@ -1,0 +1,122 @@
+"""The routes: a table of where, what is taken, what is given, and which operation does it."""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from pydantic import BaseModel, Field
+
+from bandit import ChooseRequest, Engine, Experiment, Results, StoredExperiment
+from bandit.decision import DecisionAnswer
+from bandit.experiment import Model
+from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, StatusAnswer
+from server.management import Clone, ExperimentList, Management, Stop
+from server.operations import Operations
+
+Method = Literal["GET", "POST", "PATCH"]
+Scope = Literal["public", "decide", "read", "manage", "admin"]
+Operation = Callable[..., bytes]
+"""Called with body, idempotency key and, as keywords, what the path holds."""
+
+_TAKES_BODY = (400, 413, 422)
+
+
+class Changes(Model):
+    """Fields of an experiment and their new values; what is absent stays as it is."""
+
+
+class Health(Model):
+    """That all is well."""
+
+    status: str = Field(description="`ok`, or `ready`.")
+
+
+class Route(NamedTuple):
+    """A route. `many` makes arrays of what is taken and given, with a problem for each item that is refused."""
+
+    method: Method
+    path: str
+    scope: Scope
+    operation: Operation
+    takes: type[BaseModel] | None
+    gives: type[BaseModel]
+    refusals: tuple[int, ...]
+    status: int = 200
+    many: bool = False
+    body_required: bool = True
+
+    @property
+    def name(self) -> str:
+        """What the operation is called."""
+        return self.operation.__name__
+
+
+def table(engine: Engine, operations: Operations) -> list[Route]:
+    """Every route that speaks JSON."""
+    manage = Management(engine)
+    experiment = "/v1/experiments/<key>"
+    decides = ((*_TAKES_BODY, 404, 409, 503), 200)
+    batch = ((*_TAKES_BODY, 503), 200, True)
+    changes = (404, 409, 422, 503)
+
+    def ready(body: bytes, token: str | None) -> bytes:  # noqa: ARG001 - every operation has both
+        """Say whether the store would keep a decision."""
+        engine.check()
+        return b'{"status":"ready"}'
+
+    return [
+        Route("POST", "/v1/choose", "decide", operations.choose, ChooseRequest, DecisionAnswer, *decides),
+        Route("POST", "/v1/choose/batch", "decide", operations.choose_batch, ChooseRequest, DecisionAnswer, *batch),
+        Route("POST", "/v1/activate", "decide", operations.activate, ActivateRequest, StatusAnswer, *decides),
+        Route("POST", "/v1/activate/batch", "decide", operations.activate_batch, ActivateRequest, StatusAnswer, *batch),
+        Route("POST", "/v1/reward", "decide", operations.reward, RewardRequest, StatusAnswer, *decides),
+        Route("POST", "/v1/reward/batch", "decide", operations.reward_batch, RewardRequest, StatusAnswer, *batch),
+        Route("POST", "/v1/reward/retract", "decide", operations.retract, RetractRequest, StatusAnswer, *decides),
+        Route(
+            "POST", "/v1/reward/retract/batch", "decide", operations.retract_batch, RetractRequest, StatusAnswer, *batch
+        ),
+        Route(
+            "POST",
+            "/v1/experiments",
+            "manage",
+            manage.create,
+            Experiment,
+            StoredExperiment,
+            (*_TAKES_BODY, 409, 503),
+            status=201,
+        ),
+        Route("GET", "/v1/experiments", "read", manage.experiments, None, ExperimentList, (503,)),
+        Route("GET", experiment, "read", manage.get, None, StoredExperiment, (404, 503)),
+        Route("PATCH", experiment, "manage", manage.update, Changes, StoredExperiment, (400, 413, *changes)),
+        *(
+            Route("POST", f"{experiment}/{operation.__name__}", "manage", operation, None, StoredExperiment, changes)
+            for operation in (manage.start, manage.pause, manage.resume, manage.complete, manage.archive)
+        ),
+        Route(
+            "POST",
+            f"{experiment}/stop",
+            "manage",
+            manage.stop,
+            Stop,
+            StoredExperiment,
+            (400, 413, *changes),
+            body_required=False,
+        ),
+        Route(
+            "POST",
+            f"{experiment}/clone",
+            "manage",
+            manage.clone,
+            Clone,
+            StoredExperiment,
+            (400, 413, *changes),
+            status=201,
+        ),
+        Route("GET", f"{experiment}/results", "read", manage.results, None, Results, (404, 503)),
+        Route("GET", "/healthz", "public", _alive, None, Health, ()),
+        Route("GET", "/readyz", "public", ready, None, Health, (503,)),
+    ]
+
+
+def _alive(body: bytes, token: str | None) -> bytes:  # noqa: ARG001 - every operation has both
+    """Say that the process answers."""
+    return b'{"status":"ok"}'

@@ -1,0 +1,123 @@
+"""The command line, but for what `serve` does."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from importlib.metadata import entry_points
+
+import pytest
+from click.testing import CliRunner
+
+from bandit import Engine
+from server.command import SUMMARIES, main
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, list(arguments))
+
+
+@pytest.fixture
+def db(tmp_path, copy):
+    path = tmp_path / "test.db"
+    with Engine(path, seed=2) as engine:
+        engine.create(copy)
+        engine.start("copy")
+        for number in range(10):
+            decision = engine.choose("copy", f"u{number}")
+            engine.reward(decision.id, number % 2)
+            engine.reward(decision.id, 3.5, "spent")
+    return path
+
+
+def test_help_names_every_command_in_a_line():
+    answer = run("--help")
+    assert answer.exit_code == 0
+    for name in entry_points(group="multiarm.commands").names:
+        assert f"  {name} " in answer.output
+        assert SUMMARIES[name] in answer.output
+
+
+def test_help_imports_no_command():
+    code = (
+        "import sys\nfrom server.command import main\n"
+        "try: main(['--help'])\n"
+        "finally: print([name for name in ('numba', 'numpy', 'flask', 'granian', 'bandit') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_version():
+    assert run("--version").output.startswith("multiarm, version ")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nope"], ["results"], ["results", "a", "b"], ["serve", "--port", "x"], ["serve", "--no"]]
+)
+def test_wrong_use_is_told_without_a_traceback(arguments):
+    answer = run(*arguments)
+    assert answer.exit_code == 2
+    assert "Error: " in answer.output
+
+
+def test_results_are_a_table(db):
+    answer = run("results", "copy", "--db", str(db))
+    assert answer.exit_code == 0
+    lines = answer.output.splitlines()
+    assert lines[0].startswith("copy: running, epoch ")
+    assert lines[2].split()[:5] == ["variant", "decisions", "units", "weight", "P(best)"]
+    assert {lines[3].split()[0], lines[4].split()[0]} == {"control", "short"}
+    assert "3.5 (" in answer.output
+
+
+def test_results_are_json_when_asked(db):
+    answer = run("results", "copy", "--db", str(db), "--json")
+    with Engine(db) as engine:
+        assert json.loads(answer.output) == engine.results("copy").model_dump(mode="json")
+
+
+def test_results_of_what_is_unknown(db, tmp_path):
+    answer = run("results", "nope", "--db", str(db))
+    assert (answer.exit_code, "'nope' is unknown" in answer.output) == (1, True)
+    answer = run("results", "copy", "--db", str(tmp_path / "none.db"))
+    assert (answer.exit_code, "no such file" in answer.output) == (1, True)
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_verify_agrees(db):
+    answer = run("verify", "--db", str(db))
+    assert (answer.exit_code, answer.output) == (0, "ok: 1 experiments, 10 decisions, 20 events\n")
+    assert json.loads(run("verify", "--db", str(db), "--json").output)["differences"] == []
+
+
+def test_verify_names_what_differs(db):
+    with sqlite3.connect(db) as connection:
+        connection.execute("UPDATE statistics SET total = total + 1 WHERE epoch = 0 AND metric = 0")
+    connection.close()
+    answer = run("verify", "--db", str(db))
+    assert answer.exit_code == 1
+    assert answer.output.startswith("2 differences in 1 experiments, 10 decisions, 20 events\n")
+    assert "copy: statistics" in answer.output
+
+
+@pytest.mark.parametrize("content", [None, b"", b"nonsense " * 1000])
+def test_verify_cannot_open(tmp_path, content):
+    path = tmp_path / "x.db"
+    if content is not None:
+        path.write_bytes(content)
+    answer = run("verify", "--db", str(path))
+    assert answer.exit_code == 2
+    assert str(path) in answer.output
+    assert (path.read_bytes() if path.exists() else None) == content
+
+
+def test_reading_beside_a_server_is_fine(start, copy, tmp_path):
+    server = start()
+    with Engine(tmp_path / "test.db") as engine:
+        engine.create(copy)
+        engine.start("copy")
+        engine.choose("copy", "u")
+        assert run("verify", "--db", str(tmp_path / "test.db")).output.startswith("ok: 1 experiments, 1 decisions")
+        assert run("results", "copy", "--db", str(tmp_path / "test.db")).exit_code == 0
+    assert server.stop() == 0

@@ -1,0 +1,91 @@
+"""The front gives what Flask gives, byte for byte."""
+
+import json
+
+import pytest
+
+from bandit import Engine
+from bandit.decision import Decision, DecisionAnswer
+from server.app import create_app
+from server.serialisation import DecisionText
+
+BODIES = [
+    ("/v1/choose", b'{"experiment":"copy"}'),
+    ("/v1/choose", b'{"experiment":"copy","unit":"u","context":{"a":1},"eligible":["short"]}'),
+    ("/v1/choose", b'{"experiment":"copy","idempotency_key":"k"}'),
+    ("/v1/choose", b'{"experiment":"nope"}'),
+    ("/v1/choose", b'{"experiment":1,"unit":""}'),
+    ("/v1/choose", b"{"),
+    ("/v1/choose", b"x" * 1_100_000),
+    ("/v1/reward", b'{"decision_id":"%b","value":1}'),
+    ("/v1/reward", b'{"decision_id":"%b","value":7}'),
+    ("/v1/reward", b'{"decision_id":"zz","value":1}'),
+    ("/v1/reward", b'{"value":1}'),
+]
+
+
+def answers(copy, *, front):
+    """What an application says to the bodies; clock and draws are the same for every application."""
+    ticks = iter(range(1_800_000_000, 1_800_001_000))
+    with Engine(seed=7, clock=lambda: float(next(ticks))) as engine:
+        engine.create(copy)
+        engine.start("copy")
+        client = create_app(engine, front=front).test_client()
+        number = client.post("/v1/choose", data=b'{"experiment":"copy"}').json["decision_id"].encode()
+        for path, body in BODIES:
+            filled = body.replace(b"%b", number)
+            answer = client.post(path, data=filled, headers={"X-Request-Id": "same"})
+            yield answer.status_code, dict(answer.headers), answer.data
+
+
+def test_front_and_flask_answer_alike(copy):
+    assert list(answers(copy, front=True)) == list(answers(copy, front=False))
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+def test_other_methods_are_left_to_flask(client, method):
+    assert client.open("/v1/choose", method=method).status_code == 405
+
+
+CONFIGS = [{}, [], None, True, 0, -1.5, 1e-300, "", 'a"b\\c\n\u2028é😀', {"a": {"b": [1, {"c": None}]}}, {"": ""}]
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("propensity", [1.0, 0.1, 1 / 3, 1e-9, 5e-324])
+def test_a_decision_is_written_as_its_model_would(config, propensity):
+    decision = Decision("00ff", "an.experiment", "b-1", config, propensity, 12, "drawn")
+    written = DecisionText()(decision)
+    assert DecisionAnswer.model_validate_json(written).model_dump() == {
+        "decision_id": "00ff",
+        **{name: value for name, value in decision._asdict().items() if name != "id"},
+    }
+    assert json.loads(written)["propensity"] == propensity
+
+
+def test_a_changed_config_is_written_anew():
+    text = DecisionText()
+    for config in ({"a": 1}, {"a": 2}, {"a": 2.0}, None):
+        assert json.loads(text(Decision("1", "e", "v", config, 0.5, 1, "drawn")))["config"] == config
+
+
+def test_what_is_remembered_is_bounded(monkeypatch):
+    monkeypatch.setattr("server.serialisation.MOST_REMEMBERED", 3)
+    text = DecisionText()
+    for number in range(10):
+        text(Decision("1", "e", str(number), {}, 0.5, 1, "drawn"))
+        assert len(text._shared) <= 3
+
+
+def test_a_change_of_config_reaches_the_next_decision(client, running):
+    variants = [{"key": "control", "config": 1}, {"key": "short", "config": 2}]
+    seen = set()
+    for number in range(20):
+        seen.add(
+            json.dumps(client.post("/v1/choose", json={"experiment": "copy", "unit": f"a{number}"}).json["config"])
+        )
+    assert seen == {"{}", json.dumps({"text": "Pay", "é": [1, None]})}
+    variants[0]["is_control"] = True
+    assert client.patch("/v1/experiments/copy", json={"variants": variants}).status_code == 200
+    for number in range(20):
+        answer = client.post("/v1/choose", json={"experiment": "copy", "unit": f"b{number}"}).json
+        assert answer["config"] == {"control": 1, "short": 2}[answer["variant"]]

@@ -86,7 +86,9 @@ class Memory:
 
     def __init__(self, store: Store, seed: int | None = None) -> None:
         self.store = store
-        self.random = random.Random(seed).random  # noqa: S311 - a draw of variants, not a secret
+        # A program that draws its rewards from the same seed must not draw the same numbers.
+        own = None if seed is None else f"multiarm {seed}"
+        self.random = random.Random(own).random  # noqa: S311 - a draw of variants, not a secret
         self.batch = Batch()
         self.ids = Ids()
         # A bit for every unit given a variant here, at its hash: where it is unset and nobody else writes, a unit is

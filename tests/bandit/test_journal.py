@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 import time
 
@@ -167,3 +169,57 @@ def test_memory_is_bounded(tmp_path, monkeypatch):
         )
         assert engine.choose("copy", "u0").reason == "sticky"
         assert engine.verify() == []
+
+
+INTERRUPTED = """
+import signal, sys, threading, time
+from bandit import Engine
+stop = threading.Event()
+with Engine(sys.argv[1]) as engine:
+    def work(name):
+        n = 0
+        while not stop.is_set():
+            engine.choose("copy", f"{name}-{n}")
+            n += 1
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    def disturb():
+        for _ in range(100):
+            time.sleep(0.003)
+            signal.raise_signal(signal.SIGINT)
+    bother = threading.Thread(target=disturb)
+    interrupts, n, ready = 0, 0, False
+    def interrupt(number, frame):
+        if ready:
+            raise KeyboardInterrupt
+    signal.signal(signal.SIGINT, interrupt)
+    bother.start()
+    while bother.is_alive():
+        try:
+            ready = True
+            engine.choose("copy", f"main-{n}")
+            n += 1
+            ready = False
+        except KeyboardInterrupt:
+            ready = False
+            interrupts += 1
+    stop.set()
+    for thread in threads:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in threads)
+    print(interrupts, engine.verify())
+"""
+
+
+def test_an_interrupt_leaves_no_thread_waiting(tmp_path):
+    """A hundred Ctrl-C at any moment, in the thread that takes part in group commit."""
+    path = tmp_path / "a.db"
+    with Engine(path) as engine:
+        started(engine)
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, str(path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    interrupts, _, wrong = done.stdout.partition(" ")
+    assert wrong == "[]\n", done.stderr
+    assert int(interrupts) > 50

@@ -110,6 +110,8 @@ def _log(
         request.idempotency_key,
     )
     memory.batch.decisions.append(row)
+    if request.context is not None or request.attributes is not None:
+        row = row._replace(context=None, attributes=None)  # kept by the store, and of no use in memory
     memory.rows[number] = row
     if request.idempotency_key is not None:
         memory.answered[running.id, request.idempotency_key] = row

@@ -13,7 +13,7 @@ from bandit.running import EVERYONE, Running
 from bandit.store import Batch, DecisionRow, EpochRow, ExperimentRow, OutcomeRow, Standing, Store
 from policies import statistics
 
-MOST_CACHED = 65_536
+MOST_CACHED = 32_768
 SEEN_BITS = 1 << 26
 ALL_EPOCHS = 0
 
@@ -130,9 +130,15 @@ class Memory:
 
     def trim(self) -> None:
         """Drops the oldest of what is cached; called when everything is committed, so that nothing is lost."""
-        caches: tuple[dict[Any, Any], ...] = (self.rows, self.records, self.seats, self.answered, self.epochs)
-        for cache in caches:
-            while len(cache) > MOST_CACHED:
+        caches: tuple[tuple[dict[Any, Any], int], ...] = (
+            (self.rows, MOST_CACHED),
+            (self.records, MOST_CACHED),
+            (self.seats, MOST_CACHED),
+            (self.answered, MOST_CACHED),
+            (self.epochs, MOST_CACHED // 64),
+        )
+        for cache, most in caches:
+            while len(cache) > most:
                 del cache[next(iter(cache))]
 
     def experiment(self, key: str) -> Running:

@@ -1,9 +1,9 @@
 """The schema, as steps that are applied once each and in order."""
 
+import sqlite3
+
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
-
-APPLICATION_ID = 0x6D61726D  # "marm", by which a file is known as ours
 
 migrations = Migrations("multiarm")
 
@@ -84,3 +84,8 @@ def m001_ledger(database: sqlite_utils.Database) -> None:
             decisions REAL NOT NULL, trials REAL NOT NULL, expected REAL NOT NULL,
             PRIMARY KEY (experiment, epoch, variant)) WITHOUT ROWID"""
     )
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Applies the steps that were not applied yet."""
+    migrations.apply(sqlite_utils.Database(connection, execute_plugins=False))

@@ -9,13 +9,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
-import sqlite_utils
-
 from bandit.errors import StoreBusy, StoreError, StoreUnusable
-from bandit.migrations import APPLICATION_ID, migrations
 from bandit.store import Batch, Change, DecisionRow, EpochRow, EventRow, ExperimentRow, OutcomeRow, Standing
 
 BUSY_SECONDS = 10.0
+APPLICATION_ID = 0x6D61726D  # "marm", by which a file is known as ours
+SCHEMA = 1  # how many migrations there are
 _CHUNKS = (256, 64, 16, 4, 1)
 _EXPERIMENT = "SELECT id, key, definition, status, epoch, learned, weighed FROM experiments"
 _DECISION = f"SELECT {', '.join('decisions.' + name for name in DecisionRow._fields)} FROM decisions"
@@ -140,20 +139,20 @@ class SQLiteStore:
         self._memory = path is None
         self._read_only = read_only
         self._held: int | None = None
+        self._version = self._revision = self._written = 0
         if read_only and not Path(self.path).is_file():
             raise StoreUnusable(f"{self.path}: there is no such file")
         try:
             self._writer = self._connect()
             try:
                 self._prepare(alone)
+                self._reader = SQLiteReader(self._writer if self._memory else self._connect())
+                self._version, self._revision = self._seen()
             except BaseException:
                 self.close()
                 raise
         except sqlite3.Error as error:
             raise _opening(self.path, error) from error
-        self._reader = SQLiteReader(self._writer if self._memory else self._connect())
-        self._version, self._revision = self._seen()
-        self._written = 0
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -173,24 +172,27 @@ class SQLiteStore:
         """Checks what the file is, takes it, and brings it up to date."""
         (tables,) = self._writer.execute("SELECT count(*) FROM sqlite_master").fetchone()
         (application,) = self._writer.execute("PRAGMA application_id").fetchone()
+        (schema,) = self._writer.execute("PRAGMA user_version").fetchone()
         if application != APPLICATION_ID and (tables or application or self._read_only):
             raise StoreUnusable(f"{self.path}: a SQLite database, but not one of multiarm; nothing was changed")
-        database = sqlite_utils.Database(self._writer, execute_plugins=False)
-        known = {migration.name for migration in migrations.pending(sqlite_utils.Database(memory=True))}
-        if newer := [item.name for item in migrations.applied(database) if item.name not in known]:
+        if schema > SCHEMA:
             raise StoreUnusable(
-                f"{self.path}: written by a newer version of multiarm ({newer[0]}); nothing was changed"
+                f"{self.path}: written by a newer version of multiarm (schema {schema}, this one knows {SCHEMA}); "
+                "nothing was changed"
             )
         if self._read_only:
             return
         if not self._memory:
             self._hold(alone)
             self._writer.execute("PRAGMA journal_mode = WAL")
-        if migrations.pending(database):
-            self._writer.execute("BEGIN IMMEDIATE")
-            migrations.apply(database)
-            self._writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            self._writer.execute("COMMIT")
+        if schema < SCHEMA:
+            # Imported only here: sqlite-utils in turn imports pandas where there is one, for 50 MB and .2 s.
+            from bandit.migrations import migrate
+
+            with self.transaction():
+                migrate(self._writer)
+                self._writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                self._writer.execute(f"PRAGMA user_version = {SCHEMA}")
 
     def _hold(self, alone: bool) -> None:
         """Shares the file with other processes, or keeps them out, for as long as this process lives."""

@@ -25,7 +25,7 @@ BODIES = {
     "batch": """local items = {}
   for i = 1, 100 do items[i] = '{"experiment":"bench","unit":"' .. id .. "-" .. n .. "-" .. i .. '"}' end
   return "[" .. table.concat(items, ",") .. "]" """,
-    "reward": "return '{\"value\":1,\"decision_id\":\"' .. ids[n % #ids + 1] .. '\"}'",
+    "reward": 'return \'{"value":1,"decision_id":"\' .. ids[n % #ids + 1] .. \'"}\'',
 }
 
 
@@ -44,11 +44,13 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
+        # Made by a process of its own, as `multiarm serve` does, so that the worker has not imported what makes it.
+        subprocess.run([sys.executable, "-c", "import sys, bandit; bandit.Engine(sys.argv[1]).close()", db], check=True)
         environment = os.environ | ({"XDG_CACHE_HOME": str(cache)} if cache else {})
-        self._process = subprocess.Popen(
+        self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.serving", kind, str(db), str(port)],
             env=environment,
-            preexec_fn=lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}),  # noqa: PLW1509
+            preexec_fn=lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}),
         )
         until = time.monotonic() + 60
         while True:
@@ -56,7 +58,7 @@ class Server:
                 socket.create_connection(("127.0.0.1", port), 1).close()
                 break
             except OSError:
-                if self._process.poll() is not None or time.monotonic() > until:
+                if self.process.poll() is not None or time.monotonic() > until:
                     raise
                 time.sleep(0.01)
 
@@ -101,9 +103,11 @@ request = function() return wrk.format(nil, "{path}", nil, make()) end
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._process.terminate()
-        self._process.wait(30)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.terminate()
+        self.process.wait(30)
 
 
 def figures() -> Iterator[Figure]:
@@ -122,7 +126,9 @@ def figures() -> Iterator[Figure]:
             for server in (flask, front):
                 server.make_experiment()
             for repeat in range(REPEATS):
-                chosen = front.post("/v1/choose/batch", [{"experiment": "bench", "unit": f"r{repeat}-{n}"} for n in range(1000)])
+                chosen = front.post(
+                    "/v1/choose/batch", [{"experiment": "bench", "unit": f"r{repeat}-{n}"} for n in range(1000)]
+                )
                 ids = [decision["decision_id"] for decision in chosen]
                 loads = {
                     "bare": bare.load("/v1/choose", BODIES["choose"], 32),
@@ -139,7 +145,9 @@ def figures() -> Iterator[Figure]:
     yield Figure("a bare Flask route", rate["bare"], "requests/s")
     yield Figure("POST /v1/choose", rate["front"], "requests/s")
     yield Figure("POST /v1/choose", rate["front"] / rate["bare"], "x", 1.2, least=True, peer="the bare route")
-    yield Figure("the same without the WSGI front", rate["flask"] / rate["bare"], "x", 0.55, least=True, peer="the bare route")
+    yield Figure(
+        "the same without the WSGI front", rate["flask"] / rate["bare"], "x", 0.55, least=True, peer="the bare route"
+    )
     yield Figure("POST /v1/reward", rate["reward"] / rate["bare"], "x", 0.8, least=True, peer="the bare route")
     yield Figure("POST /v1/choose/batch of 100", rate["batch"] * 100, "decisions/s", 60_000, least=True)
     for connections, bound in ((4, 5), (32, 15)):

@@ -27,7 +27,7 @@ def alternate(engine: Engine, key: str) -> Callable[[], object]:
     units = (f"{key}-{number}" for number in count())
 
     def call() -> None:
-        engine.reward(engine.choose(key, next(units)).id, float(random.random() < 0.1))  # noqa: S311
+        engine.reward(engine.choose(key, next(units)).id, float(random.random() < 0.1))
 
     return call
 
@@ -40,7 +40,7 @@ def river() -> Callable[[], object]:
 
     def call() -> None:
         arm = policy.pull(arms)
-        policy.update(arm, int(random.random() < 0.1))  # noqa: S311
+        policy.update(arm, int(random.random() < 0.1))
 
     return call
 
@@ -53,7 +53,7 @@ def mabwiser() -> Callable[[], object]:
 
     def call() -> None:
         arm = policy.predict()
-        policy.partial_fit([arm], [int(random.random() < 0.1)])  # noqa: S311
+        policy.partial_fit([arm], [int(random.random() < 0.1)])
 
     return call
 
@@ -93,4 +93,6 @@ def figures() -> Iterator[Figure]:
     yield Figure("river: Thompson pull and update", measured["river"], "us")
     yield Figure("MABWiser: Thompson predict and fit", measured["mabwiser"], "us")
     yield Figure("choose and reward, every 1s", measured["second"] / measured["river"], "x", 1, peer="river")
-    yield Figure("choose and reward, exact each time", measured["exact"] / measured["mabwiser"], "x", 1.3, peer="MABWiser")
+    yield Figure(
+        "choose and reward, exact each time", measured["exact"] / measured["mabwiser"], "x", 1.3, peer="MABWiser"
+    )

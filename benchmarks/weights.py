@@ -44,6 +44,6 @@ def figures() -> Iterator[Figure]:
 
         weigh()
         yield Figure(f"weights of {arms} Beta arms", median_us(weigh, 300), "us", bound)
-        yield Figure(f"their greatest error, {arms} arms", float(np.abs(out - exact(successes, failures)).max()), "", 1e-7)
-
-
+        yield Figure(
+            f"their greatest error, {arms} arms", float(np.abs(out - exact(successes, failures)).max()), "", 1e-7
+        )

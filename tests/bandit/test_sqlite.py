@@ -1,16 +1,21 @@
 """Files that cannot be used, that fill up, that others hold: a clear error, and nothing overwritten."""
 
+import contextlib
 import hashlib
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import sqlite_utils
 from experiments import define, started, sums
 
 from bandit import Engine, StoreBusy, StoreError, StoreUnusable
-from bandit.sqlite import SQLiteStore
+from bandit.migrations import migrations
+from bandit.sqlite import SCHEMA, SQLiteStore
 
 
 def digest(path):
@@ -56,13 +61,10 @@ def test_a_database_of_a_newer_version(tmp_path):
     path = tmp_path / "new.db"
     Engine(path).close()
     connection = sqlite3.connect(path)
-    connection.execute(
-        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('multiarm', 'm999', '')"
-    )
-    connection.commit()
+    connection.execute("PRAGMA user_version = 999")
     connection.close()
     before = digest(path)
-    with pytest.raises(StoreUnusable, match=r"written by a newer version of multiarm \(m999\); nothing was changed"):
+    with pytest.raises(StoreUnusable, match=r"written by a newer version of multiarm \(schema 999, this one knows 1\)"):
         Engine(path)
     assert digest(path) == before
 
@@ -153,3 +155,16 @@ def test_rows_of_any_number_are_written(tmp_path):
         for size in (1, 3, 4, 17, 64, 255, 256, 257, 999):
             assert len({decision.id for decision in engine.choose_batch([{"experiment": "copy"}] * size)}) == size
         assert sum(variant.decisions for variant in engine.results("copy").variants) == 1856
+
+
+def test_the_schemas_number_is_that_of_its_steps(tmp_path):
+    assert len(migrations.pending(sqlite_utils.Database(memory=True))) == SCHEMA
+    Engine(tmp_path / "a.db").close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "a.db")) as connection:
+        assert migrations.pending(sqlite_utils.Database(connection)) == []
+
+
+def test_several_processes_make_one_database(tmp_path):
+    script = "import sys; from bandit import Engine; Engine(sys.argv[1]).close()"
+    processes = [subprocess.Popen([sys.executable, "-c", script, tmp_path / "a.db"]) for _ in range(4)]
+    assert [process.wait(60) for process in processes] == [0] * 4

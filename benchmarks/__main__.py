@@ -1,0 +1,41 @@
+"""`make bench`: every figure beside its peer, as a table and as JSON."""
+
+import json
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.figures import Figure, table
+
+PARTS = ("weights", "inprocess", "http", "startup", "footprint")
+RESULTS = Path(__file__).parent / "results.json"
+
+
+def machine() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    cores = sum(line.startswith("processor") for line in lines) or "?"
+    return f"{cores} cores of {model}, Python {platform.python_version()}"
+
+
+def main(parts: list[str]) -> None:
+    if unknown := set(parts) - set(PARTS):
+        sys.exit(f"{', '.join(sorted(unknown))}: no such part; there are {', '.join(PARTS)}")
+    when = f"{datetime.now(UTC):%Y-%m-%d}, {machine()}"
+    figures: list[Figure] = []
+    for part in parts or PARTS:
+        print(f"measuring {part} ...", file=sys.stderr, flush=True)
+        figures += import_module(f"benchmarks.{part}").figures()
+    print(f"{when}\n\n{table(figures)}")
+    peers = {name: version(name) for name in ("numba", "flask", "granian", "river", "mabwiser")}
+    document = {"when": when, "versions": peers, "figures": [figure.json() for figure in figures]}
+    RESULTS.write_text(json.dumps(document, indent=1))
+    if missed := [figure.name for figure in figures if figure.met is False]:
+        sys.exit(f"missed: {'; '.join(missed)}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -5,9 +5,10 @@ import json
 from bandit.assignment import rendezvous
 from bandit.decision import ChooseRequest, Decision, encode
 from bandit.errors import WrongState
-from bandit.memory import Memory, Record
+from bandit.memory import Memory
 from bandit.running import Running
 from bandit.store import DecisionRow, EventRow
+from bandit.trial import Record
 
 _ADVICE = {"draft": "start it first", "paused": "resume it first"}
 

@@ -7,8 +7,9 @@ from pydantic import Field
 from bandit.decision import IdempotencyKey
 from bandit.errors import InvalidInput
 from bandit.experiment import Metric, Model
-from bandit.memory import Memory, Outcome, Record
+from bandit.memory import Memory
 from bandit.store import EventRow
+from bandit.trial import Outcome, Record
 
 RewardStatus = Literal["applied", "duplicate", "superseded", "late", "retracted", "activated"]
 Identifier = Annotated[str, Field(min_length=1, max_length=64)]

@@ -10,10 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from bandit.memory import Outcome, Record, load
+from bandit.memory import load
 from bandit.reward import aggregate, judge
 from bandit.running import Running
 from bandit.store import DecisionRow, EpochRow, EventRow, OutcomeRow, Reader
+from bandit.trial import Outcome, Record
 from policies import statistics
 
 TOLERANCE = 1e-9

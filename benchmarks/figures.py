@@ -11,8 +11,8 @@ from typing import Any
 class Figure:
     """One row of the table.
 
-    `value` is in `unit`; `bound`, in the same, is the most it should be, or the least where `least` is set. A figure with
-    a `peer` is a ratio to what was measured beside it.
+    `value` is in `unit`; `bound`, in the same, is the most it should be, or the least where `least` is set. A figure
+    with a `peer` is a ratio to what was measured beside it.
     """
 
     name: str

@@ -1,0 +1,121 @@
+"""Queries of a SQLite store."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from bandit.errors import StoreBusy, StoreError, StoreUnusable
+from bandit.store import Change, DecisionRow, EpochRow, ExperimentRow, OutcomeRow, Standing
+
+BUSY_SECONDS = 10.0
+_EXPERIMENT = "SELECT id, key, definition, status, epoch, learned, weighed FROM experiments"
+_DECISION = f"SELECT {', '.join('decisions.' + name for name in DecisionRow._fields)} FROM decisions"
+
+
+class SQLiteReader:
+    """Queries on one connection; a `Reader`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def _read(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+        try:
+            return self._connection.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
+    def experiment(self, key: str) -> tuple[ExperimentRow, Standing] | None:
+        return next(map(_experiment, self._read(f"{_EXPERIMENT} WHERE key = ?", (key,))), None)
+
+    def experiments(self) -> list[tuple[ExperimentRow, Standing]]:
+        return list(map(_experiment, self._read(f"{_EXPERIMENT} ORDER BY id")))
+
+    def change(self, idempotency_key: str) -> Change | None:
+        columns = ", ".join(Change._fields)
+        found = self._read(f"SELECT {columns} FROM changes WHERE idempotency_key = ?", (idempotency_key,))
+        return Change(*found[0]) if found else None
+
+    def learning(self, experiment: int) -> list[tuple[int, int, list[float]]]:
+        rows = self._read(
+            "SELECT period, variant, count, total, squares, weighted FROM learning WHERE experiment = ?", (experiment,)
+        )
+        return [(row[0], row[1], list(row[2:])) for row in rows]
+
+    def epoch(self, experiment: int, epoch: int, eligible: str) -> EpochRow | None:
+        found = self._read(
+            f"SELECT {', '.join(EpochRow._fields)} FROM epochs WHERE experiment = ? AND epoch = ? AND eligible = ?",
+            (experiment, epoch, eligible),
+        )
+        return EpochRow(*found[0]) if found else None
+
+    def decision(self, number: int) -> DecisionRow | None:
+        found = self._read(f"{_DECISION} WHERE id = ?", (number,))
+        return DecisionRow(*found[0]) if found else None
+
+    def keyed(self, experiment: int, idempotency_key: str) -> DecisionRow | None:
+        found = self._read(f"{_DECISION} WHERE experiment = ? AND idempotency_key = ?", (experiment, idempotency_key))
+        return DecisionRow(*found[0]) if found else None
+
+    def seat(self, experiment: int, unit: str) -> DecisionRow | None:
+        found = self._read(
+            f"{_DECISION} JOIN units ON units.head = decisions.id WHERE units.experiment = ? AND units.unit = ?",
+            (experiment, unit),
+        )
+        return DecisionRow(*found[0]) if found else None
+
+    def has_units(self, experiment: int) -> bool:
+        return bool(self._read("SELECT 1 FROM units WHERE experiment = ? LIMIT 1", (experiment,)))
+
+    def outcomes(self, decision: int) -> list[OutcomeRow]:
+        columns = ", ".join(OutcomeRow._fields)
+        return [
+            OutcomeRow(*row) for row in self._read(f"SELECT {columns} FROM outcomes WHERE decision = ?", (decision,))
+        ]
+
+    def keys(self, decision: int) -> list[tuple[int, str]]:
+        return self._read(
+            "SELECT metric, idempotency_key FROM events WHERE decision = ? AND idempotency_key IS NOT NULL", (decision,)
+        )
+
+    def due(self, now: float, most: int) -> list[tuple[float, int, int]]:
+        return self._read("SELECT at, decision, metric FROM due WHERE at <= ? ORDER BY at LIMIT ?", (now, most))
+
+    def last_experiment(self) -> int:
+        return int(self._read("SELECT coalesce(max(id), 0) FROM experiments")[0][0])
+
+    def last_decision(self) -> int:
+        return int(self._read("SELECT coalesce(max(id), 0) FROM decisions")[0][0])
+
+    def sizes(self, experiment: int, epoch: int) -> list[tuple[int, float, float, float]]:
+        return self._read(
+            "SELECT variant, decisions, trials, expected FROM allocations WHERE experiment = ? AND epoch = ?",
+            (experiment, epoch),
+        )
+
+    def sums(self, experiment: int, epoch: int) -> list[tuple[int, int, list[float]]]:
+        rows = self._read(
+            "SELECT variant, metric, count, total, squares, weighted FROM statistics"
+            " WHERE experiment = ? AND epoch = ?",
+            (experiment, epoch),
+        )
+        return [(row[0], row[1], list(row[2:])) for row in rows]
+
+    def rows(self, table: str) -> Iterator[Sequence[Any]]:
+        try:
+            yield from self._connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2")
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
+
+def translated(error: sqlite3.Error) -> StoreError:
+    """SQLite's error as one of ours."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return StoreBusy(f"the store is held by another process for more than {BUSY_SECONDS:g} s; try again")
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return StoreUnusable(f"the store's file is damaged: {error}")
+    return StoreError(f"the store could not keep it: {error}")
+
+
+def _experiment(row: Sequence[Any]) -> tuple[ExperimentRow, Standing]:
+    return ExperimentRow(*row[:4]), Standing(*row[4:])

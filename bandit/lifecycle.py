@@ -119,8 +119,9 @@ def _frozen(old: Experiment, new: Experiment) -> set[str]:
     if old.resolved_policy.half_life != new.resolved_policy.half_life:
         frozen.add("policy.half_life")  # what was learnt is kept in periods of the half-life
     if "variants" in fields:
-        if [variant.key for variant in old.variants] != [variant.key for variant in new.variants]:
-            frozen.add("variants")
+        kept = new.variants[: len(old.variants)]
+        if [variant.key for variant in old.variants] != [variant.key for variant in kept]:
+            frozen.add("variants")  # an arm is taken out by a weight of 0, and a new one comes last
         for place, pair in enumerate(zip(old.variants, new.variants, strict=False)):
             frozen |= {
                 f"variants[{place}].{field}"

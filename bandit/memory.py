@@ -12,7 +12,7 @@ from bandit.experiment import StoredExperiment
 from bandit.running import EVERYONE, Running
 from bandit.store import Batch, DecisionRow, EpochRow, ExperimentRow, OutcomeRow, Standing, Store
 from bandit.trial import Drawn, Outcome, Record, moments
-from policies import statistics
+from policies import COLUMNS, statistics
 
 MOST_CACHED = 32_768
 SEEN_BITS = 1 << 26
@@ -112,11 +112,14 @@ class Memory:
         return running
 
     def replace(self, running: Running, experiment: StoredExperiment) -> Running:
-        """Puts a changed definition in the place of an experiment, with what it has learnt."""
+        """Puts a changed definition in the place of an experiment, with what it has learnt; new arms know nothing."""
         fresh = Running(running.id, experiment)
-        fresh.learner.sums = running.learner.sums
+        new = len(fresh.keys) - len(running.keys) if running.epoch else 0
+        for period, sums in running.learner.sums.items():
+            fresh.learner.sums[period] = sums + [[0.0] * COLUMNS for _ in range(new)]
         fresh.learned, fresh.weighed = running.learned, running.weighed
-        fresh.adopt(running.epoch, running.weights, 0.0)
+        fresh.inherited = running.inherited
+        fresh.adopt(running.epoch, running.weights + [0.0] * new, 0.0)
         definition = experiment.model_dump_json(exclude={"epoch"})
         self.batch.experiments[running.id] = ExperimentRow(running.id, experiment.key, definition, experiment.status)
         self.experiments[experiment.key] = self.by_id[running.id] = fresh

@@ -1,7 +1,7 @@
 import pytest
 from experiments import define, started
 
-from bandit import InvalidInput, NotFound, WrongState
+from bandit import Engine, InvalidInput, NotFound, WrongState
 from bandit.lifecycle import TRANSITIONS
 
 STATUSES = {
@@ -125,3 +125,35 @@ def test_changes_are_logged(engine, clock):
         ("start", "draft", "running", ""),
         ("stop", "running", "stopped", "harmful"),
     ]
+
+
+def test_arms_come_and_go_while_an_experiment_runs(engine):
+    started(engine, sticky=False, reweight={"every": "1h"})
+    for variant in ("control", "short"):
+        for _ in range(20):
+            engine.reward(engine.choose("copy", eligible=[variant]).id, float(variant == "short"))
+    definition = [{"key": "control", "weight": 0}, {"key": "short"}, {"key": "long"}]
+    assert engine.update("copy", {"variants": definition}).epoch == 2
+    shown = {engine.choose("copy").variant for _ in range(100)}
+    assert shown == {"short", "long"}
+    for _ in range(20):
+        engine.reward(engine.choose("copy", eligible=["long"]).id, 0)
+    control, short, long = engine.results("copy").variants
+    assert (control.weight, control.metrics["purchase"].count) == (0.0, 20)
+    assert long.metrics["purchase"].count == 20
+    assert short.p_best > 0.9
+    assert engine.update("copy", {"reweight": {"every": "2h"}}).epoch == 3
+    assert engine.results("copy").variants[1].weight > 0.9
+    with pytest.raises(WrongState, match="variants"):
+        engine.update("copy", {"variants": definition[1:]})
+
+
+def test_units_keep_their_variant_over_a_restart_and_a_pause(tmp_path):
+    with Engine(tmp_path / "a.db", seed=1) as engine:
+        started(engine)
+        before = {f"u{n}": engine.choose("copy", f"u{n}").variant for n in range(30)}
+    with Engine(tmp_path / "a.db", seed=2) as engine:
+        engine.pause("copy")
+        engine.resume("copy")
+        engine.update("copy", {"name": "another"})
+        assert {unit: engine.choose("copy", unit).variant for unit in before} == before

@@ -34,7 +34,7 @@ class ChooseRequest(Model):
         if value is not None:
             if _depth(value) > MOST_DEPTH:
                 raise ValueError(f"must be nested at most {MOST_DEPTH} deep")
-            if len(json.dumps(value)) > MOST_JSON_BYTES:
+            if len(json.dumps(value, allow_nan=False)) > MOST_JSON_BYTES:
                 raise ValueError(f"must be at most {MOST_JSON_BYTES} bytes of JSON")
         return value
 

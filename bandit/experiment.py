@@ -34,7 +34,7 @@ class Variant(Model):
 
     @model_validator(mode="after")
     def _config_is_small(self) -> Self:
-        if len(json.dumps(self.config)) > MOST_CONFIG_BYTES:
+        if len(json.dumps(self.config, allow_nan=False)) > MOST_CONFIG_BYTES:
             raise ValueError(f"config: must be at most {MOST_CONFIG_BYTES} bytes of JSON")
         return self
 

@@ -139,10 +139,10 @@ def repeated(memory: Memory, token: str | None, action: str, key: str) -> Stored
     """
     if token is None or (change := memory.store.reader().change(token)) is None:
         return None
-    running = memory.experiment(key)
-    if (change.action, change.experiment) != (action, running.id):
+    found = memory.store.reader().experiment(key)
+    if found is None or (change.action, change.experiment) != (action, found[0].id):
         raise WrongState(f"idempotency key {token!r} was used before, to {change.action} an experiment")
-    return standing(running)
+    return standing(memory.experiment(key))
 
 
 def standing(running: Running) -> StoredExperiment:

@@ -98,7 +98,10 @@ class SQLiteStore:
 
     def _hold(self, alone: bool) -> None:
         """Shares the file with other processes, or keeps them out, for as long as this process lives."""
-        held = os.open(f"{self.path}-owner", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            held = os.open(f"{self.path}-owner", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise StoreUnusable(f"{self.path}: its folder cannot be written ({error.strerror})") from None
         try:
             fcntl.flock(held, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
         except OSError:

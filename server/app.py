@@ -63,10 +63,11 @@ def create_app(
 
 def _add(app: API, route: Route, description: dict[str, Any], authorise: Authorise | None, most: int) -> None:
     def view() -> Response:
+        environ = request.environ
         if authorise is not None and route.scope != "public":
-            authorise(request.environ, route.scope)
-        body = b"" if route.takes is None else read_body(request.environ, most)
-        answer = route.operation(body, request.environ.get("HTTP_IDEMPOTENCY_KEY"), **(request.view_args or {}))
+            authorise(environ, route.scope)
+        body = b"" if route.takes is None else read_body(environ, most)
+        answer = route.operation(body, environ.get("HTTP_IDEMPOTENCY_KEY"), **(request.view_args or {}))
         return Response(answer, route.status, content_type=JSON)
 
     add = {"GET": app.get, "POST": app.post, "PATCH": app.patch}[route.method]
@@ -99,13 +100,14 @@ def _observe(app: API, metrics: Metrics, quiet: set[str]) -> None:
 
     @app.after_request
     def end(response: Response) -> Response:
-        request_id = identify(request.environ)
+        environ, rule, status = request.environ, request.url_rule, response.status_code
+        request_id = identify(environ)
         response.headers["X-Request-Id"] = request_id
-        route = request.url_rule.rule if request.url_rule is not None else "unmatched"
-        seconds = time.perf_counter() - g.get("started", time.perf_counter())
-        metrics.request(request.method, route, response.status_code, seconds)
-        if response.status_code >= 400 or route not in quiet:
-            log_request(request_id, request.method, route, response.status_code, seconds)
+        method, route = environ["REQUEST_METHOD"], rule.rule if rule is not None else "unmatched"
+        seconds = time.perf_counter() - g.started
+        metrics.request(method, route, status, seconds)
+        if status >= 400 or route not in quiet:
+            log_request(request_id, method, route, status, seconds)
         return response
 
     @app.errorhandler(Exception)

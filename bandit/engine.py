@@ -2,19 +2,22 @@
 
 import os
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from numbers import Real
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from bandit import lifecycle, verify
 from bandit.choose import activate, choose
-from bandit.decision import ChooseRequest, Decision, decode
-from bandit.errors import InvalidInput, MultiarmError, NotFound, StoreError
-from bandit.experiment import Experiment, StoredExperiment
-from bandit.journal import Background, Clock, GroupCommit, Journal
+from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
+from bandit.errors import InvalidInput, MultiarmError, NotFound
+from bandit.experiment import Experiment, StoredExperiment, Text
+from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
 from bandit.memory import Memory, load
 from bandit.results import Results, results
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retract, reward
@@ -29,10 +32,15 @@ Decisions = list[Decision | MultiarmError]
 Statuses = list[str | MultiarmError]
 Experiments = list[StoredExperiment]
 Differences = list[verify.Difference]
+Valid = TypeVar("Valid")
 Request = TypeVar("Request", ChooseRequest, RewardRequest, RetractRequest, ActivateRequest)
 
 
-_choose_request = ChooseRequest.__pydantic_validator__.validate_python  # what model_validate calls, a third cheaper
+# What model_validate calls, a third cheaper.
+_choose_request = ChooseRequest.__pydantic_validator__.validate_python
+_reward_request = RewardRequest.__pydantic_validator__.validate_python
+_reason = TypeAdapter(Text).validate_python
+_token = TypeAdapter(IdempotencyKey | None).validate_python
 
 
 class Engine:
@@ -63,12 +71,16 @@ class Engine:
     ) -> None:
         durable = durable and path is not None
         self._store = SQLiteStore(path, alone=not durable)
-        self._memory = Memory(self._store, seed)
-        self._clock = clock
+        try:
+            self._memory = Memory(self._store, seed)
+            for row, standing in self._store.reader().experiments():
+                if row.status == "running":
+                    _warm(load(row, standing).experiment)
+        except BaseException:
+            self._store.close()
+            raise
         self._journal: Journal = (GroupCommit if durable else Background)(self._memory, clock)
-        for row, standing in self._store.reader().experiments():
-            if row.status == "running":
-                _warm(load(row, standing).experiment)
+        os.register_at_fork(after_in_child=partial(_forked, weakref.ref(self)))
 
     def choose(
         self,
@@ -109,11 +121,7 @@ class Engine:
             given["eligible"] = list(eligible)
         if idempotency_key is not None:
             given["idempotency_key"] = idempotency_key
-        try:
-            request = _choose_request(given)
-        except ValidationError as error:
-            raise InvalidInput.of(error) from error
-        return self._journal.run(choose, request)
+        return self.decide(_valid(_choose_request, given))
 
     def decide(self, request: ChooseRequest) -> Decision:
         """`choose` for a request that was validated already."""
@@ -125,7 +133,8 @@ class Engine:
         Raises:
             NotFound: The decision is unknown.
         """
-        return self._journal.run(activate, decode(decision_id))
+        request = _valid(ActivateRequest.model_validate, {"decision_id": decision_id})
+        return self._journal.run(activate, decode(request.decision_id))
 
     def reward(
         self, decision_id: str, value: float, metric: str | None = None, *, idempotency_key: str | None = None
@@ -149,7 +158,18 @@ class Engine:
         """
         if type(value) is not float:
             value = _number(value)
-        return self._journal.run(reward, decode(decision_id), metric, value, idempotency_key)
+        given: dict[str, Any] = {"decision_id": decision_id, "value": value}
+        if metric is not None:
+            given["metric"] = metric
+        if idempotency_key is not None:
+            given["idempotency_key"] = idempotency_key
+        return self.settle(_valid(_reward_request, given))
+
+    def settle(self, request: RewardRequest) -> str:
+        """`reward` for a request that was validated already."""
+        return self._journal.run(
+            reward, decode(request.decision_id), request.metric, request.value, request.idempotency_key
+        )
 
     def retract(self, decision_id: str, metric: str | None = None) -> str:
         """Takes back all that was told of a decision for one metric.
@@ -159,7 +179,8 @@ class Engine:
             InvalidInput: The metric is unknown.
             WrongState: The experiment is archived.
         """
-        return self._journal.run(retract, decode(decision_id), metric)
+        request = _valid(RetractRequest.model_validate, {"decision_id": decision_id, "metric": metric})
+        return self._journal.run(retract, decode(request.decision_id), request.metric)
 
     def choose_batch(self, requests: Sequence[ChooseRequest | Mapping[str, Any]]) -> Decisions:
         """Decides many at once, in one transaction; each has its own answer or error."""
@@ -214,10 +235,7 @@ class Engine:
             WrongState: The key exists.
         """
         if not isinstance(experiment, Experiment):
-            try:
-                experiment = Experiment.model_validate(experiment)
-            except ValidationError as error:
-                raise InvalidInput.of(error) from error
+            experiment = _valid(Experiment.model_validate, experiment)
         _warm(experiment)
         return self._manage(lifecycle.create, experiment, idempotency_key)
 
@@ -261,14 +279,14 @@ class Engine:
 
     def stop(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
         """Ends an experiment before its time; rewards for its decisions still count."""
-        return self._manage(lifecycle.transition, key, "stop", reason, idempotency_key)
+        return self._manage(lifecycle.transition, key, "stop", _valid(_reason, reason), idempotency_key)
 
     def archive(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
         """Puts away an experiment that is over: its outcomes are final."""
         return self._manage(lifecycle.transition, key, "archive", "", idempotency_key)
 
     def _manage(self, function: Callable[..., StoredExperiment], *arguments: object) -> StoredExperiment:
-        experiment = self._journal.run(function, *arguments)
+        experiment = self._journal.run(function, *arguments[:-1], _valid(_token, arguments[-1]))
         self._journal.flush()
         return experiment
 
@@ -292,7 +310,7 @@ class Engine:
         Raises:
             NotFound: It is unknown.
         """
-        self._journal.flush()
+        self._journal.settle()
         running = self._memory.experiments.get(key)
         with self._reading() as reader:
             return results(reader, *_found(reader, key), running.cadence.interval if running else 0.0)
@@ -321,6 +339,7 @@ class Engine:
         try:
             self._journal.close()
         finally:
+            self._journal = Ended("this engine is closed")
             self._store.close()
 
     def __enter__(self) -> Self:
@@ -341,8 +360,6 @@ def _run_each(memory: Memory, function: Callable[..., Any], items: list[Any], no
             continue
         try:
             answers.append(function(memory, *item, now))
-        except StoreError:
-            raise
         except MultiarmError as error:
             answers.append(error)
     return answers
@@ -366,6 +383,22 @@ def _warm(experiment: Experiment) -> None:
 
 
 def _number(value: object) -> float:
-    if isinstance(value, (int, float)):
-        return float(value)
+    if isinstance(value, Real) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            pass
     raise InvalidInput.field("value", f"must be a number, given {value!r}"[:200])
+
+
+def _valid(validate: Callable[[Any], Valid], given: object) -> Valid:
+    try:
+        return validate(given)
+    except ValidationError as error:
+        raise InvalidInput.of(error) from error
+
+
+def _forked(engine: "weakref.ref[Engine]") -> None:
+    """In a forked child: its copy of an engine has no writer thread, and shares a connection it must not use."""
+    if (copy := engine()) is not None:
+        copy._journal = Ended("this engine was opened before a fork; open a new one in this process")

@@ -13,6 +13,7 @@ Text = Annotated[str, Field(max_length=10_000)]
 Status = Literal["draft", "running", "paused", "completed", "stopped", "archived"]
 
 MOST_CONFIG_BYTES = 65_536
+GREATEST = 1e12
 DEFAULT_FLOOR = 0.01
 
 
@@ -57,9 +58,13 @@ class Metric(Model):
     late: Literal["refuse", "correct"] = Field(
         default="refuse", description="Whether an event after the window is kept out or corrects the outcome."
     )
-    lower: float | None = Field(default=None, description="Least value of an event and of a trial.")
-    upper: float | None = None
-    origin: float = Field(default=0.0, description="Sums are kept of value - origin: set it near a large mean.")
+    lower: float | None = Field(
+        default=None, ge=-GREATEST, le=GREATEST, description="Least value of an event and of a trial."
+    )
+    upper: float | None = Field(default=None, ge=-GREATEST, le=GREATEST)
+    origin: float = Field(
+        default=0.0, ge=-GREATEST, le=GREATEST, description="Sums are kept of value - origin: set it near a large mean."
+    )
     numerator: Key | None = Field(default=None, description="For a ratio: the metric above the line.")
     denominator: Key | None = None
     minimum_effect: float | None = Field(default=None, gt=0.0)
@@ -92,8 +97,8 @@ class Metric(Model):
             return f"must be at least {self.lower:g} for {self.key!r}, given {value:g}"
         if self.upper is not None and value > self.upper:
             return f"must be at most {self.upper:g} for {self.key!r}, given {value:g}"
-        if abs(value) > 1e15:
-            return f"must be within 1e15 of zero, given {value:g}"
+        if abs(value) > GREATEST:
+            return f"must be within {GREATEST:g} of zero, given {value:g}"
         return None
 
     @model_validator(mode="after")
@@ -137,7 +142,7 @@ class Experiment(Model):
     type: Literal["bandit", "ab_test"] = "bandit"
     variants: list[Variant] = Field(min_length=2, max_length=1000)
     metrics: list[Metric] = Field(min_length=1, max_length=100)
-    objective: dict[Key, float] | None = Field(
+    objective: dict[Key, Annotated[float, Field(ge=-1e9, le=1e9)]] | None = Field(
         default=None, description="What the policy maximises, as weights of metrics; unset: the primary metric."
     )
     policy: AnyPolicy | None = Field(default=None, description="Unset: by the type and the primary metric.")
@@ -207,6 +212,8 @@ class Experiment(Model):
             raise ValueError("variants: at most one may be the control")
         if not any(variant.weight > 0.0 for variant in self.variants):
             raise ValueError("variants: at least one weight must be above 0")
+        if (half_life := self.resolved_policy.half_life if self.policy else None) is not None and half_life < 1.0:
+            raise ValueError(f"policy.half_life: must be at least 1s, given {half_life:g}s")
         if self.trial == "unit" and not self.sticky:
             raise ValueError("trial: 'unit' needs sticky units; use 'decision'")
         known = {metric.key: metric for metric in self.metrics}
@@ -233,11 +240,26 @@ class Experiment(Model):
             object.__setattr__(self, "policy", default)
         if self.type == "ab_test" and not isinstance(self.policy, Fixed):
             raise ValueError(f"policy: an ab_test has a fixed split, given {self.resolved_policy.name!r}")
+        if self.resolved_policy.contextual:
+            raise ValueError(f"policy: {self.resolved_policy.name!r} reads a context, which no experiment serves yet")
+        if self.resolved_policy.rewards == "count" and not self._counts:
+            raise ValueError(
+                f"policy: {self.resolved_policy.name!r} is sound only for one count that is to increase, "
+                "without origin and upper bound"
+            )
         if self.resolved_policy.rewards == "unit" and not bounded:
             raise ValueError(
                 f"policy: {self.resolved_policy.name!r} is sound only for bounded rewards; "
                 f"give {' and '.join(map(repr, self.goals))} a lower and an upper bound, or take 'thompson_normal'"
             )
+
+    @property
+    def _counts(self) -> bool:
+        """Whether the objective is a plain count."""
+        metrics = {metric.key: metric for metric in self.metrics}
+        (key, weight), *more = self.goals.items()
+        metric = metrics[key]
+        return not more and weight == 1.0 and metric.type == "count" and not metric.origin and metric.upper is None
 
     @property
     def reward_bounds(self) -> tuple[float, float]:

@@ -7,18 +7,19 @@ changed nothing; whatever else goes wrong, the store keeps what it had.
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from types import FrameType
 from typing import Any, Protocol, TypeVar
 
-from bandit.errors import MultiarmError, Overloaded, StoreError
+from bandit.errors import MultiarmError, Overloaded, StoreError, StoreUnusable
 from bandit.memory import MOST_CACHED, Memory
 from bandit.reward import close_windows
 from bandit.store import Batch
 
 MOST_WAITING = 10_000
 MOST_UNWRITTEN = MOST_CACHED // 2
+LONGEST_WAIT_SECONDS = 2.0
 GATHER_SECONDS = 0.002
 SWEEP_SECONDS = 1.0
 
@@ -35,6 +36,9 @@ class Journal(Protocol):
     def flush(self) -> None:
         """Waits until everything that was run is in the store, windows that closed by now included."""
 
+    def settle(self) -> None:
+        """Sees to it that a reader finds what was run, and windows that have closed as closed."""
+
     def reading(self) -> AbstractContextManager[object]:
         """Holds off the writer where a snapshot would not."""
 
@@ -45,7 +49,7 @@ class Journal(Protocol):
 class _Ticket:
     """An operation that waits for its commit, and the lock that its thread sleeps on."""
 
-    __slots__ = ("arguments", "done", "error", "following", "function", "result", "wake")
+    __slots__ = ("arguments", "done", "error", "function", "result", "wake")
 
     def __init__(self, function: Callable[..., Any], arguments: tuple[object, ...]) -> None:
         self.function = function
@@ -55,7 +59,6 @@ class _Ticket:
         self.done = False
         self.result: Any = None
         self.error: BaseException | None = None
-        self.following: _Ticket | None = None
 
 
 class _Undisturbed:
@@ -65,16 +68,19 @@ class _Undisturbed:
     """
 
     def __enter__(self) -> None:
-        self._came: tuple[int, FrameType | None] | None = None
-        self._handler = signal.signal(signal.SIGINT, self._hold)
+        self._came = False
+        self._handler = signal.getsignal(signal.SIGINT)
+        if self._handler is not None:  # None: set by a host that is not Python, and not ours to restore
+            signal.signal(signal.SIGINT, self._hold)
 
-    def _hold(self, number: int, frame: FrameType | None) -> None:
-        self._came = number, frame
+    def _hold(self, *_: object) -> None:
+        self._came = True
 
     def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self._handler)
-        if self._came is not None and callable(self._handler):
-            self._handler(*self._came)
+        if self._handler is not None:
+            signal.signal(signal.SIGINT, self._handler)
+            if self._came:
+                signal.raise_signal(signal.SIGINT)
 
 
 class GroupCommit:
@@ -95,12 +101,13 @@ class GroupCommit:
         self._arrived = threading.Lock()
         self._arrived.acquire()
         self._gathering = False
+        self._begun = 0.0
 
     def run(self, function: Callable[..., Result], *arguments: object) -> Result:
         """See `Journal`.
 
         Raises:
-            Overloaded: Too many wait already.
+            Overloaded: Too many wait already, or for too long.
             StoreError: The transaction could not be committed; nothing in it was done.
         """
         if threading.current_thread() is threading.main_thread():
@@ -114,16 +121,18 @@ class GroupCommit:
         with self._mutex:
             if len(self._waiting) >= MOST_WAITING:
                 raise Overloaded(f"{MOST_WAITING} operations wait for the store already")
+            if self._leading and time.monotonic() - self._begun > LONGEST_WAIT_SECONDS:
+                raise Overloaded(f"the store has not answered for {LONGEST_WAIT_SECONDS:g} s")
             self._waiting.append(ticket)
             leads = not self._leading
+            if leads:
+                self._begun = time.monotonic()
             self._leading = True
             if self._gathering and len(self._waiting) >= self._expected:
                 self._gathering = False
                 self._arrived.release()
         if not leads:
             ticket.wake.acquire()
-        if ticket.following is not None:
-            ticket.following.wake.release()
         if not ticket.done:
             self._lead(ticket)
         if ticket.error is not None:
@@ -135,13 +144,17 @@ class GroupCommit:
         with self._mutex:
             tickets, self._waiting = self._waiting, []
             self._expected = len(tickets)
+            self._begun = time.monotonic()
         self._commit(tickets)
         with self._mutex:
             if self._waiting:
                 self._waiting[0].wake.release()
             else:
                 self._leading = False
-        self._answer(tickets, own)
+        for ticket in tickets:
+            ticket.done = True
+            if ticket is not own:
+                ticket.wake.release()
 
     def _gather(self) -> None:
         """Waits for as many operations as last time, but not for long."""
@@ -153,20 +166,6 @@ class GroupCommit:
                     self._arrived.acquire()
                 self._gathering = False
 
-    def _answer(self, tickets: Sequence[_Ticket], own: _Ticket) -> None:
-        """Wakes the threads of a commit, the first one here and each next one by the one before.
-
-        Woken all at once they would fight for the interpreter's lock, a tenth of the cost of a decision.
-        """
-        following = None
-        for ticket in reversed(tickets):
-            ticket.done = True
-            if ticket is not own:
-                ticket.following = following
-                following = ticket
-        if following is not None:
-            following.wake.release()
-
     def _commit(self, tickets: Sequence[_Ticket]) -> None:
         memory = self._memory
         try:
@@ -175,15 +174,22 @@ class GroupCommit:
                 now = self._clock()
                 _sweep(memory, now)
                 for ticket in tickets:
+                    ticket.error = None
                     try:
                         ticket.result = ticket.function(memory, *ticket.arguments, now)
-                    except StoreError:
-                        raise
                     except MultiarmError as error:
                         ticket.error = error
                 if batch := memory.take():
                     memory.store.write(batch)
             memory.trim()
+        except Exception as error:
+            memory.reset()
+            if len(tickets) > 1 and not isinstance(error, MultiarmError):
+                for ticket in tickets:  # a fault of one is not to be the others'
+                    self._commit([ticket])
+            else:
+                for ticket in tickets:
+                    ticket.error = error
         except BaseException as error:
             memory.reset()
             for ticket in tickets:
@@ -191,7 +197,15 @@ class GroupCommit:
 
     def flush(self) -> None:
         """See `Journal`: whatever `run` has answered is in the store."""
-        self.run(_close_all)
+        while self.run(close_windows):
+            pass
+
+    def settle(self) -> None:
+        """See `Journal`: reading writes nothing, unless a window has closed and nobody has decided since."""
+        with self._memory.store.snapshot() as reader:
+            due = reader.due(self._clock(), 1)
+        if due:
+            self.flush()
 
     def reading(self) -> AbstractContextManager[object]:
         """See `Journal`."""
@@ -204,7 +218,8 @@ class GroupCommit:
 class Background:
     """Runs operations at once and writes them from a thread of its own, a few milliseconds later.
 
-    A crash loses what was not written, never more than `MOST_UNWRITTEN` operations, and never a part of one. While the
+    A crash loses what was not written, at most twice `MOST_UNWRITTEN` decisions and events, and never a part of an
+    operation. While the
     store refuses (a full disk), what was run is held, new operations are refused, and writing is tried again.
     """
 
@@ -218,7 +233,6 @@ class Background:
         self._held: Batch | None = None
         self._failure: StoreError | None = None
         self._closing = threading.Event()
-        self._unwritten = 0
         self._thread = threading.Thread(target=self._write_always, name="multiarm-journal", daemon=True)
         self._thread.start()
 
@@ -228,23 +242,20 @@ class Background:
         Raises:
             StoreError: What was run before cannot be written.
         """
+        if self._memory.unwritten() > MOST_UNWRITTEN:
+            self._write()
         with self._lock:
             if self._failure is not None:
                 raise type(self._failure)(self._failure.detail)
             memory = self._memory
             memory.serial += 1
             now = self._clock()
-            if now >= memory.next_sweep:
-                _sweep(memory, now)
-            self._unwritten += 1
-            result = function(memory, *arguments, now)
-        if self._unwritten > MOST_UNWRITTEN:
-            self._write()
-        return result
+            _sweep(memory, now)
+            return function(memory, *arguments, now)
 
     def _write_always(self) -> None:
         while not self._closing.wait(self.INTERVAL):
-            with contextlib.suppress(StoreError):
+            with contextlib.suppress(Exception):
                 self._write()
 
     def _write(self) -> None:
@@ -253,30 +264,34 @@ class Background:
             while True:
                 if self._held is None:
                     with self._lock:
-                        self._held, self._unwritten = self._memory.take(), 0
+                        self._held = self._memory.take()
                 if not self._held:
                     self._held = None
                     return
                 try:
                     with self._memory.store.transaction():
                         self._memory.store.write(self._held)
-                except StoreError as error:
-                    self._failure = error
+                except Exception as error:
+                    self._failure = error if isinstance(error, StoreError) else StoreError(f"not written: {error!r}")
                     raise
                 self._held = None
                 self._failure = None
                 with self._lock:
-                    if not self._unwritten:
-                        self._memory.trim()
-                        return
-                    if self._unwritten < MOST_UNWRITTEN:
+                    self._memory.trim()
+                    if self._memory.unwritten() < MOST_UNWRITTEN:
                         return
 
     def flush(self) -> None:
         """See `Journal`."""
+        more = True
+        while more:
+            self._write()
+            more = self.run(close_windows)
         self._write()
-        self.run(_close_all)
-        self._write()
+
+    def settle(self) -> None:
+        """See `Journal`."""
+        self.flush()
 
     def reading(self) -> AbstractContextManager[object]:
         """See `Journal`."""
@@ -295,6 +310,25 @@ def _sweep(memory: Memory, now: float) -> None:
         memory.next_sweep = now if close_windows(memory, now) else now + SWEEP_SECONDS
 
 
-def _close_all(memory: Memory, now: float) -> None:
-    while close_windows(memory, now):
-        pass
+class Ended:
+    """The journal of an engine that is no more: refuses everything, and says why."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    def run(self, function: Callable[..., Result], *arguments: object) -> Result:  # noqa: ARG002
+        """Raises StoreUnusable, as all else here."""
+        raise StoreUnusable(self._why)
+
+    def flush(self) -> None:
+        """See `run`."""
+        raise StoreUnusable(self._why)
+
+    settle = flush
+
+    def reading(self) -> AbstractContextManager[object]:
+        """See `run`."""
+        raise StoreUnusable(self._why)
+
+    def close(self) -> None:
+        """Does nothing: it is over."""

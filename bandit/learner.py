@@ -9,6 +9,7 @@ import numpy as np
 from bandit.experiment import Experiment
 from policies import COLUMNS, COUNT, Policy, statistics
 
+FORGOTTEN = 2.0**-100
 _NO_CONTEXT = np.empty(0)
 
 
@@ -72,8 +73,12 @@ class Learner:
     def state(self, now: float) -> np.ndarray:
         """The sums as float64[arms, COLUMNS], faded to `now` (seconds since 1970)."""
         state = np.zeros((len(self._base), COLUMNS))
-        for period, sums in self.sums.items():
-            state += np.array(sums) * statistics.fade(period, now, self.policy.half_life)
+        for period, sums in list(self.sums.items()):
+            fade = statistics.fade(period, now, self.policy.half_life)
+            if fade < FORGOTTEN:
+                del self.sums[period]
+            else:
+                state += np.array(sums) * fade
         # A correction subtracts what was added, which can leave the rounding of a sum where a count should be zero.
         state[state[:, COUNT] < 1e-9] = 0.0
         return state
@@ -86,6 +91,8 @@ class Learner:
             parameters = self.policy.parameters(self._base[list(arms)])
         out = np.empty(len(arms))
         self.policy.weights(state, _NO_CONTEXT, float(state[:, COUNT].sum()), parameters, out)
+        if not (np.isfinite(out).all() and abs(out.sum() - 1.0) < 1e-6):
+            out = self._base[list(arms)]  # rewards beyond what floating point can weigh
         weights = [0.0] * len(self._base)
         for arm, weight in zip(arms, out.tolist(), strict=True):
             weights[arm] = weight
@@ -105,28 +112,28 @@ class Cadence:
 
     BURST = 1.0
 
-    __slots__ = ("_budget", "_cost", "_spent_at", "_tokens")
+    __slots__ = ("_cost", "_spent_at", "_tokens", "budget")
 
     def __init__(self, budget: float) -> None:
-        self._budget = budget
+        self.budget = budget
         self._tokens = self.BURST
         self._cost = 0.0
         self._spent_at = time.monotonic()
 
     def due(self) -> bool:
         """Whether weights may be recomputed now."""
-        return self._budget >= 1.0 or self._tokens + (time.monotonic() - self._spent_at) * self._budget > 0.0
+        return self.budget >= 1.0 or self._tokens + (time.monotonic() - self._spent_at) * self.budget > 0.0
 
     def spend(self, cost: float) -> None:
         """Records a recomputation that took `cost` seconds and ended now."""
         now = time.monotonic()
-        self._tokens = min(self._tokens + (now - self._spent_at) * self._budget, self.BURST) - cost
+        self._tokens = min(self._tokens + (now - self._spent_at) * self.budget, self.BURST) - cost
         self._spent_at = now
         self._cost = cost
 
     @property
     def interval(self) -> float:
         """Seconds between two recomputations that the budget forces; 0 where they are immediate."""
-        if self._budget >= 1.0 or self._tokens > 0.0:
+        if self.budget >= 1.0 or self._tokens > 0.0:
             return 0.0
-        return self._cost / self._budget
+        return self._cost / self.budget

@@ -35,10 +35,11 @@ def create(memory: Memory, experiment: Experiment, token: str | None, now: float
     """
     if again := repeated(memory, token, "create", experiment.key):
         return again
-    if memory.store.reader().experiment(experiment.key) is not None:
+    reader = memory.store.reader()
+    if experiment.key in memory.experiments or reader.experiment(experiment.key) is not None:
         raise WrongState(f"experiment {experiment.key!r} exists already")
     stored = StoredExperiment.model_validate({**definition(experiment), "created_at": now})
-    number = memory.store.reader().last_experiment() + 1
+    number = max([reader.last_experiment(), *memory.by_id]) + 1  # the store knows only what is written
     memory.batch.experiments[number] = ExperimentRow(
         number, stored.key, stored.model_dump_json(exclude={"epoch"}), stored.status
     )
@@ -94,7 +95,7 @@ def update(memory: Memory, key: str, changes: Mapping[str, Any], token: str | No
             f"cannot be changed: {', '.join(unknown)}", [FieldError(field, "cannot be changed") for field in unknown]
         )
     try:
-        new = StoredExperiment.model_validate({**old.model_dump(mode="json"), **changes})
+        new = StoredExperiment.model_validate({**old.model_dump(mode="json", exclude=_derived(old)), **changes})
     except ValidationError as error:
         raise InvalidInput.of(error) from error
     if old.status != "draft" and (refused := sorted(_frozen(old, new))):
@@ -111,6 +112,15 @@ def update(memory: Memory, key: str, changes: Mapping[str, Any], token: str | No
         memory.begin_epoch(running, now, anew=True)
     _note(memory, running, "update", old.status, ", ".join(sorted(changes)), token, now)
     return standing(running)
+
+
+def _derived(old: StoredExperiment) -> set[str]:
+    """Fields of a draft that follow from the others, and so should follow a change of those."""
+    if old.status != "draft":
+        return set()
+    fields = {"policy", "trial"}
+    anew = StoredExperiment.model_validate(old.model_dump(mode="json", exclude=fields))
+    return {field for field in fields if getattr(anew, field) == getattr(old, field)}
 
 
 def _frozen(old: Experiment, new: Experiment) -> set[str]:
@@ -137,10 +147,15 @@ def repeated(memory: Memory, token: str | None, action: str, key: str) -> Stored
     Raises:
         WrongState: The key was used for something else.
     """
-    if token is None or (change := memory.store.reader().change(token)) is None:
+    if token is None:
         return None
-    found = memory.store.reader().experiment(key)
-    if found is None or (change.action, change.experiment) != (action, found[0].id):
+    waiting = (change for change in memory.batch.changes if change.idempotency_key == token)
+    change = next(waiting, None) or memory.store.reader().change(token)
+    if change is None:
+        return None
+    running = memory.by_id.get(change.experiment)
+    same = running.experiment.key if running else memory.key_of(change.experiment)
+    if (change.action, same) != (action, key):
         raise WrongState(f"idempotency key {token!r} was used before, to {change.action} an experiment")
     return standing(memory.experiment(key))
 

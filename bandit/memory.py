@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
 from bandit.assignment import Allocation
 from bandit.decision import Ids
-from bandit.errors import NotFound, StoreUnusable, WrongState
+from bandit.errors import InvalidInput, NotFound, StoreUnusable, WrongState
 from bandit.experiment import StoredExperiment
+from bandit.learner import Cadence
 from bandit.running import EVERYONE, Running
 from bandit.store import Batch, DecisionRow, EpochRow, ExperimentRow, OutcomeRow, Standing, Store
 from bandit.trial import Drawn, Outcome, Record, moments
@@ -40,6 +43,7 @@ class Memory:
         # new and need not be looked up. Shared bits cost a look-up, no more.
         self._seen = bytearray(SEEN_BITS >> 3)
         self.alone = True
+        self._cadences: dict[int, Cadence] = {}
         self.serial = 0
         self.next_sweep = 0.0
         self.ids.last = store.reader().last_decision()
@@ -52,7 +56,7 @@ class Memory:
         self.by_id: dict[int, Running] = {}
         self.rows: dict[int, DecisionRow] = {}
         self.records: dict[int, Record] = {}
-        self.seats: dict[tuple[int, str], DecisionRow] = {}
+        self.seats: dict[tuple[int, str, str], DecisionRow] = {}
         self.answered: dict[tuple[int, str], DecisionRow] = {}
         self.epochs: dict[tuple[int, int, str], list[float]] = {}
         self.drawn: dict[tuple[int, int, str], Drawn] = {}
@@ -69,12 +73,19 @@ class Memory:
         if changed:
             self.rows.clear()
             self.records.clear()
+            self.seats.clear()
         for number in changed:
             if running := self.by_id.pop(number, None):
                 del self.experiments[running.experiment.key]
 
+    def unwritten(self) -> int:
+        """How many decisions and events, at least, are still to be written."""
+        return len(self.batch.decisions) + len(self.batch.events)
+
     def trim(self) -> None:
-        """Drops the oldest of what is cached; called when everything is committed, so that nothing is lost."""
+        """Drops the longest unused of what is cached and written."""
+        batch = self.batch
+        slack = self.unwritten() + len(batch.outcomes) + len(batch.exposures) + len(batch.epochs)
         caches: tuple[tuple[dict[Any, Any], int], ...] = (
             (self.rows, MOST_CACHED),
             (self.records, MOST_CACHED),
@@ -83,8 +94,9 @@ class Memory:
             (self.epochs, MOST_CACHED // 64),
         )
         for cache, most in caches:
-            if len(cache) > most + most // 16:  # many at a time: finding a dict's first key passes all deleted ones
-                for key in list(islice(cache, len(cache) - most)):
+            # Many at a time: to find a dict's first key is to pass all deleted ones.
+            if len(cache) > slack + most + most // 16:
+                for key in list(islice(cache, len(cache) - most - slack)):
                     del cache[key]
 
     def experiment(self, key: str) -> Running:
@@ -106,6 +118,7 @@ class Memory:
         running = load(row, standing)
         reader = self.store.reader()
         running.inherited = reader.has_units(row.id)
+        running.cadence = self._cadence(running)
         for period, arm, sums in reader.learning(row.id):
             running.learner.add(period, arm, sums)
         if standing.epoch and (logged := reader.epoch(row.id, standing.epoch, EVERYONE)):
@@ -121,6 +134,7 @@ class Memory:
             fresh.learner.sums[period] = sums + [[0.0] * COLUMNS for _ in range(new)]
         fresh.learned, fresh.weighed = running.learned, running.weighed
         fresh.inherited = running.inherited
+        fresh.cadence = self._cadence(fresh)
         fresh.adopt(running.epoch, running.weights + [0.0] * new, 0.0)
         definition = experiment.model_dump_json(exclude={"epoch"})
         self.batch.experiments[running.id] = ExperimentRow(running.id, experiment.key, definition, experiment.status)
@@ -131,6 +145,13 @@ class Memory:
             if record.running is running:
                 record.running = fresh
         return fresh
+
+    def _cadence(self, running: Running) -> Cadence:
+        """An experiment's compute budget, which being read anew does not fill up."""
+        cadence = self._cadences.get(running.id)
+        if cadence is None or cadence.budget != running.cadence.budget:
+            cadence = self._cadences[running.id] = running.cadence
+        return cadence
 
     def begin_epoch(self, running: Running, now: float, *, anew: bool = False) -> None:
         """Recomputes an experiment's weights; where they changed, or `anew`, that begins an epoch."""
@@ -144,14 +165,17 @@ class Memory:
         Where the epoch's weights leave the eligible arms nothing (an index policy puts all on one arm), the policy is
         asked about those arms alone.
         """
-        weights, members = running.weights, running.members(mask)
-        if mask and sum(weights[arm] for arm in members) <= 0.0:
-            weights = running.learner.weights(now, members)
-        allocation = running.allocate(mask, weights)
-        self.epochs[running.id, running.epoch, mask] = allocation.probabilities
-        self.batch.epochs.append(
-            EpochRow(running.id, running.epoch, mask, json.dumps(weights), json.dumps(allocation.probabilities), now)
-        )
+        place = (running.id, running.epoch, mask)
+        if logged := self.store.reader().epoch(*place):
+            allocation = running.allocate(mask, json.loads(logged.weights))
+        else:
+            weights, members = running.weights, running.members(mask)
+            if mask and sum(weights[arm] for arm in members) <= 0.0:
+                weights = running.learner.weights(now, members)
+            allocation = running.allocate(mask, weights)
+            distribution = json.dumps(allocation.probabilities)
+            self.batch.epochs.append(EpochRow(*place, json.dumps(weights), distribution, now))
+        self.epochs[place] = allocation.probabilities
         return allocation
 
     def probabilities(self, row: DecisionRow) -> list[float]:
@@ -210,25 +234,27 @@ class Memory:
         if experiment.status == "archived":
             raise WrongState(f"experiment {experiment.key!r} is archived: its outcomes are final")
 
-    def seat(self, running: Running, unit: str) -> DecisionRow | None:
-        """The decision by which a unit got its variant; None for a unit never seen."""
-        place = (running.id, unit)
+    def seat(self, running: Running, unit: str, mask: str) -> DecisionRow | None:
+        """The decision by which a unit got its variant, in general or for a mask; None for one never seen."""
+        place = (running.id, unit, mask)
         seat = self.seats.get(place)
         if seat is None:
             bit = hash(place) & (SEEN_BITS - 1)
             if self.alone and not running.inherited and not self._seen[bit >> 3] >> (bit & 7) & 1:
                 return None
-            seat = self.store.reader().seat(running.id, unit)
+            seat = self.store.reader().seat(*place)
             if seat is not None:
                 self.seats[place] = seat
         return seat
 
-    def give_seat(self, running: Running, unit: str, row: DecisionRow) -> None:
-        """Makes a decision the one by which a unit has its variant."""
-        place = (running.id, unit)
+    def give_seat(self, running: Running, unit: str, mask: str, row: DecisionRow) -> None:
+        """Makes a decision the one by which a unit has its variant, in general or for a mask."""
+        place = (running.id, unit, mask)
+        if place in self.seats:
+            self.touched.add(running)
         bit = hash(place) & (SEEN_BITS - 1)
         self._seen[bit >> 3] |= 1 << (bit & 7)
-        self.batch.units.append((running.id, unit, row.id))
+        self.batch.units.append((running.id, unit, mask, row.id))
         self.seats[place] = row
 
     def outcome(self, record: Record, metric: int) -> Outcome:
@@ -254,7 +280,8 @@ class Memory:
         self.used(record)
 
     def used(self, record: Record) -> None:
-        """Notes a decision as lately changed, so that it is the last to be dropped from memory."""
+        """Notes a decision as lately changed: the last to be dropped from memory, and news to other processes."""
+        self.touched.add(record.running)
         if self.records.pop(record.id, None) is not None:
             self.records[record.id] = record
 
@@ -312,20 +339,32 @@ class Memory:
         self.batch, self.drawn, self.touched = Batch(), {}, set()
         return batch
 
+    def key_of(self, number: int) -> str:
+        """The key of the experiment of a number.
+
+        Raises:
+            NotFound: There is none.
+        """
+        for row, _ in self.store.reader().experiments():
+            if row.id == number:
+                return row.key
+        raise NotFound(f"experiment {number} is unknown")
+
     def _of(self, number: int) -> Running:
-        running = self.by_id.get(number)
-        if running is None:
-            for row, standing in self.store.reader().experiments():
-                if row.id == number:
-                    return self.enter(row, standing)
-            raise NotFound(f"experiment {number} is unknown")
-        return running
+        return self.by_id.get(number) or self.experiment(self.key_of(number))
 
 
 def load(row: ExperimentRow, standing: Standing) -> Running:
-    """An experiment from its row, with nothing learnt yet."""
-    definition = json.loads(row.definition)
-    experiment = StoredExperiment.model_validate({**definition, "epoch": standing.epoch})
+    """An experiment from its row, with nothing learnt yet.
+
+    Raises:
+        StoreUnusable: The definition is not one that this version understands.
+    """
+    try:
+        experiment = StoredExperiment.model_validate({**json.loads(row.definition), "epoch": standing.epoch})
+    except ValidationError as error:
+        detail = InvalidInput.of(error).detail
+        raise StoreUnusable(f"experiment {row.key!r} is kept in a form that is not understood: {detail}") from error
     running = Running(row.id, experiment)
     running.learned, running.weighed = standing.learned, standing.weighed
     return running

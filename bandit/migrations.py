@@ -42,8 +42,8 @@ def m001_ledger(database: sqlite_utils.Database) -> None:
     )
     database.execute(
         """CREATE TABLE units (
-            experiment INTEGER NOT NULL, unit TEXT NOT NULL, head INTEGER NOT NULL,
-            PRIMARY KEY (experiment, unit)) WITHOUT ROWID"""
+            experiment INTEGER NOT NULL, unit TEXT NOT NULL, eligible TEXT NOT NULL, head INTEGER NOT NULL,
+            PRIMARY KEY (experiment, unit, eligible)) WITHOUT ROWID"""
     )
     database.execute(
         """CREATE TABLE events (

@@ -56,10 +56,11 @@ class SQLiteReader:
         found = self._read(f"{_DECISION} WHERE experiment = ? AND idempotency_key = ?", (experiment, idempotency_key))
         return DecisionRow(*found[0]) if found else None
 
-    def seat(self, experiment: int, unit: str) -> DecisionRow | None:
+    def seat(self, experiment: int, unit: str, eligible: str) -> DecisionRow | None:
         found = self._read(
-            f"{_DECISION} JOIN units ON units.head = decisions.id WHERE units.experiment = ? AND units.unit = ?",
-            (experiment, unit),
+            f"{_DECISION} JOIN units ON units.head = decisions.id WHERE units.experiment = ?"
+            " AND units.unit = ? AND units.eligible = ?",
+            (experiment, unit, eligible),
         )
         return DecisionRow(*found[0]) if found else None
 

@@ -95,7 +95,7 @@ def current(running: Running, epoch: EpochRow | None) -> list[float]:
 
 
 def p_best(running: Running, sums: dict[tuple[int, int], list[float]]) -> list[float]:
-    """Each variant's probability of having the best mean of the primary metric.
+    """Each variant's probability of having the best mean of the primary metric; 0 for those that are not served.
 
     From Beta posteriors with a uniform prior where the metric is bounded, else from Gaussian ones. It is a statement of
     belief about the data so far, not a test.
@@ -115,9 +115,13 @@ def p_best(running: Running, sums: dict[tuple[int, int], list[float]]) -> list[f
     else:
         state[:, 1] *= sign
         policy = ThompsonNormal()
-    out = np.empty(len(running.keys))
-    policy.weights(state, np.empty(0), float(state[:, 0].sum()), policy.parameters(np.array(running.base)), out)
-    best: list[float] = out.tolist()
+    served = list(running.full)
+    out = np.empty(len(served))
+    base = np.array(running.base)[served]
+    policy.weights(state[served], np.empty(0), float(state[served, 0].sum()), policy.parameters(base), out)
+    best = [0.0] * len(running.keys)
+    for arm, probability in zip(served, out.tolist(), strict=True):
+        best[arm] = probability
     return best
 
 

@@ -190,7 +190,7 @@ class SQLiteStore:
                 "UPDATE decisions SET exposed_at = ?, opened_at = ? WHERE id = ?",
                 [(*times, number) for number, times in batch.exposures.items()],
             )
-        self._upsert("units", ("experiment", "unit", "head"), batch.units, 2)
+        self._upsert("units", ("experiment", "unit", "eligible", "head"), batch.units, 3)
         self._insert("events", EventRow._fields, batch.events)
         self._upsert("outcomes", OutcomeRow._fields, batch.outcomes.values(), 2)
         self._insert("due", ("at", "decision", "metric"), batch.due)

@@ -107,7 +107,7 @@ class Batch:
     epochs: list[EpochRow] = field(default_factory=list)
     decisions: list[DecisionRow] = field(default_factory=list)
     exposures: dict[int, tuple[float | None, float | None]] = field(default_factory=dict)
-    units: list[tuple[int, str, int]] = field(default_factory=list)
+    units: list[tuple[int, str, str, int]] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
     outcomes: dict[tuple[int, int], OutcomeRow] = field(default_factory=dict)
     due: list[tuple[float, int, int]] = field(default_factory=list)
@@ -123,7 +123,7 @@ class Batch:
 class Store(Protocol):
     """A place that keeps batches. `path` names it in messages.
 
-    Reads see what was committed and, within a transaction, what it wrote.
+    Reads see what was committed; what a transaction has written, only from its end on.
 
     Raises (all of them):
         StoreError: the store could not do it; nothing was changed.
@@ -172,8 +172,8 @@ class Reader(Protocol):
     def keyed(self, experiment: int, idempotency_key: str) -> DecisionRow | None:
         """The decision that was made with a key."""
 
-    def seat(self, experiment: int, unit: str) -> DecisionRow | None:
-        """The decision by which a unit got the variant that it keeps."""
+    def seat(self, experiment: int, unit: str, eligible: str) -> DecisionRow | None:
+        """The decision by which a unit got the variant that it keeps, in general or for a mask."""
 
     def has_units(self, experiment: int) -> bool:
         """Whether any unit has a variant of an experiment."""

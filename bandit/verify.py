@@ -86,7 +86,7 @@ def _draws(records: dict[int, Record], drawn: Drawn) -> Iterator[Difference]:
 
 def _units(reader: Reader, records: dict[int, Record]) -> Iterator[Difference]:
     """Every unit's first decision is one of its own."""
-    for experiment, unit, head in reader.rows("units"):
+    for experiment, unit, _, head in reader.rows("units"):
         record = records.get(head)
         if record is None or (record.row.experiment, record.row.unit) != (experiment, unit):
             yield Difference(f"unit {unit!r}: decision {head:016x}", "its first", "not one of this unit")

@@ -50,6 +50,7 @@ class Server:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.serving", kind, str(db), str(port)],
             env=environment,
+            stdout=subprocess.DEVNULL,
             preexec_fn=lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}),
         )
         until = time.monotonic() + 60

@@ -1,5 +1,6 @@
 """One of the applications that are measured, under Granian on a port; `python -m benchmarks.serving KIND DB PORT`."""
 
+import multiprocessing
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -9,6 +10,8 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
+from server import worker
+from server.announcement import Place
 from server.serve import THREADS
 
 
@@ -25,19 +28,9 @@ def bare() -> Callable[..., Any]:
     return app
 
 
-def multiarm(db: str, front: bool) -> Callable[..., Any]:
-    from multiprocessing.util import Finalize
-
-    from bandit import Engine
-    from server.app import create_app
-
-    engine = Engine(db)
-    Finalize(None, engine.close, exitpriority=1)
-    return create_app(engine, front=front).wsgi_app
-
-
 def main(kind: str, db: str, port: str) -> None:
-    load = {"bare": bare, "front": partial(multiarm, db, True), "flask": partial(multiarm, db, False)}[kind]
+    place = Place("127.0.0.1", int(port), db, multiprocessing.Semaphore(1))
+    load = {"bare": bare, "front": partial(worker.load, place), "flask": partial(worker.load, place, front=False)}[kind]
     server = Granian(
         "benchmark",
         address="127.0.0.1",

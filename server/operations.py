@@ -46,10 +46,9 @@ class Operations:
     def reward(self, body: bytes, token: str | None) -> bytes:
         """Say what happened after a decision."""
         request = RewardRequest.model_validate_json(body)
-        key = request.idempotency_key
-        if key is None and token is not None:
-            key = idempotency_key(token)
-        status = self._engine.reward(request.decision_id, request.value, request.metric, idempotency_key=key)
+        if token is not None and request.idempotency_key is None:
+            request = request.model_copy(update={"idempotency_key": idempotency_key(token)})
+        status = self._engine.settle(request)
         self._metrics.reward(status)
         return STATUSES[status].encode()
 

@@ -16,7 +16,7 @@ from server.announcement import Place, announce
 from server.app import create_app
 
 
-def load(place: Place, *, access_log: bool) -> Callable[..., Any]:
+def load(place: Place, *, access_log: bool = False, front: bool = True) -> Callable[..., Any]:
     """Opens the database in this process and returns the application.
 
     A Ctrl-C reaches every process of the terminal; here it is blocked, because the supervisor passes it on as SIGTERM,
@@ -27,7 +27,7 @@ def load(place: Place, *, access_log: bool) -> Callable[..., Any]:
     _end_with_parent()
     engine = Engine(place.db)
     Finalize(None, engine.close, exitpriority=1)
-    app = create_app(engine, access_log=access_log)
+    app = create_app(engine, access_log=access_log, front=front)
     announce(place)
     _spare_what_lives_long()
     return app.wsgi_app

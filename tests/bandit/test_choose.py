@@ -223,18 +223,20 @@ SHAPES = {
 @pytest.mark.parametrize("policy", [name for name in POLICIES if not POLICIES[name].contextual])
 def test_drawn_frequencies_are_the_logged_propensities(policy, shape):
     options, eligible = SHAPES[shape]
+    counts = POLICIES[policy].rewards == "count"
+    metric = Metric(key="m", type="count") if counts else Metric(key="m", type="continuous", lower=0.0, upper=1.0)
     with Engine(seed=11) as engine:
         started(
             engine,
             variants=("a", "b", "c", "d"),
-            metrics=[Metric(key="m", type="continuous", lower=0.0, upper=1.0)],
+            metrics=[metric],
             policy=POLICIES[policy](),
             reweight=Reweight(every="1h", budget=1.0, **options),
             sticky=False,
         )
         for arm, key in enumerate("abcd"):
             for n in range(6):
-                engine.reward(engine.choose("copy", eligible=[key]).id, 0.2 * arm + 0.05 * n)
+                engine.reward(engine.choose("copy", eligible=[key]).id, arm + n % 2 if counts else 0.2 * arm + 0.05 * n)
         engine.update("copy", {"reweight": {**options, "every": "2h", "budget": 1.0}})
         decisions = [engine.choose("copy", eligible=eligible) for _ in range(3000)]
         logged = {}
@@ -259,3 +261,55 @@ def test_a_seed_repeats_the_draws(seed):
             return [engine.choose("copy").variant for _ in range(20)]
 
     assert run() == run()
+
+
+def test_a_unit_keeps_a_variant_for_each_set_of_eligible_ones(engine):
+    started(engine, variants=("a", "b", "c", "d"), reweight=Reweight(budget=1.0))
+    for n in range(20):
+        unit = f"u{n}"
+        first = engine.choose("copy", unit)
+        others = [key for key in "abcd" if key != first.variant]
+        masked = [engine.choose("copy", unit, eligible=others) for _ in range(4)]
+        assert len({decision.variant for decision in masked}) == 1
+        assert [decision.reason for decision in masked] == ["reassigned", "sticky", "sticky", "sticky"]
+        assert engine.choose("copy", unit).variant == first.variant
+        engine.reward(first.id, n % 2)
+    assert sum(variant.units for variant in engine.results("copy").variants) == 40
+
+
+def test_a_variant_taken_out_is_not_served_to_those_who_had_it(engine):
+    started(engine, variants=("a", "b", "c"))
+    units = [f"u{n}" for n in range(30)]
+    had = {unit: engine.choose("copy", unit).variant for unit in units}
+    engine.update("copy", {"variants": [{"key": "a", "weight": 0}, {"key": "b"}, {"key": "c"}]})
+    for _ in range(2):
+        now = {unit: engine.choose("copy", unit).variant for unit in units}
+        assert "a" not in now.values()
+        assert all(now[unit] == had[unit] for unit in units if had[unit] != "a")
+        had = now
+
+
+def test_an_epochs_distribution_for_a_mask_is_settled_once(engine):
+    """Also where what it was drawn from has been forgotten and more has been learnt meanwhile."""
+    started(engine, variants=("a", "b", "c"), sticky=False, policy=POLICIES["kl_ucb"](), reweight=Reweight(every="1h"))
+    for key, value in (("a", 1), ("b", 0), ("c", 0)):
+        engine.reward(engine.choose("copy", eligible=[key]).id, value)
+    engine.update("copy", {"reweight": {"every": "2h"}})
+    before = engine.choose("copy", eligible=["b", "c"])
+    for _ in range(5):
+        engine.reward(engine.choose("copy", eligible=["c"]).id, 1)
+    engine.pause("copy")
+    engine.resume("copy")
+    after = [engine.choose("copy", eligible=["b", "c"]) for _ in range(20)]
+    assert {decision.epoch for decision in after} == {before.epoch}
+    logged = {decision.variant: decision.propensity for decision in [*after, before]}
+    assert all(decision.propensity == logged[decision.variant] for decision in [*after, before])
+
+
+def test_a_keyed_decision_is_answered_after_the_end(engine):
+    started(engine)
+    first = engine.choose("copy", "u", idempotency_key="k")
+    engine.complete("copy")
+    assert engine.choose("copy", "u", idempotency_key="k") == first
+    with pytest.raises(WrongState, match="'k' was used before, for unit 'u'"):
+        engine.choose("copy", "v", idempotency_key="k")

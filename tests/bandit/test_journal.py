@@ -6,7 +6,7 @@ import time
 import pytest
 from experiments import started, sums
 
-from bandit import Engine, Metric, Overloaded, StoreError
+from bandit import Engine, Metric, Overloaded, StoreError, StoreUnusable
 from bandit import journal as journal_module
 
 
@@ -223,3 +223,78 @@ def test_an_interrupt_leaves_no_thread_waiting(tmp_path):
     interrupts, _, wrong = done.stdout.partition(" ")
     assert wrong == "[]\n", done.stderr
     assert int(interrupts) > 50
+
+
+def test_a_background_journal_trims_while_it_is_busy(tmp_path, monkeypatch):
+    monkeypatch.setattr("bandit.memory.MOST_CACHED", 500)
+    with Engine(tmp_path / "a.db", durable=False) as engine:
+        started(engine)
+        ids, most = [], 0
+        for n in range(6000):
+            ids.append(engine.choose("copy", f"u{n}").id)
+            if n % 500 == 499:
+                engine._journal._write()
+                most = max(most, len(engine._memory.seats))
+        assert most < 1100
+        assert engine.reward_batch([{"decision_id": number, "value": 1} for number in ids[:900]]) == ["applied"] * 900
+        assert engine.verify() == []
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_a_closed_engine_says_so(tmp_path, durable):
+    engine = Engine(tmp_path / "a.db", durable=durable)
+    started(engine)
+    engine.close()
+    engine.close()
+    with pytest.raises(StoreUnusable, match="this engine is closed"):
+        engine.choose("copy")
+
+
+FORKED = """
+import os, sys
+from bandit import Engine, StoreUnusable
+engine = Engine(sys.argv[1], durable=sys.argv[2] == "durable")
+engine.choose("copy")
+child = os.fork()
+if not child:
+    try:
+        engine.choose("copy")
+    except StoreUnusable as error:
+        os._exit(7 if "before a fork" in str(error) else 8)
+    os._exit(9)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+engine.choose("copy")
+engine.close()
+"""
+
+
+@pytest.mark.parametrize("kind", ["durable", "background"])
+def test_a_fork_needs_an_engine_of_its_own(tmp_path, kind):
+    with Engine(tmp_path / "a.db") as engine:
+        started(engine)
+    subprocess.run([sys.executable, "-c", FORKED, str(tmp_path / "a.db"), kind], check=True, timeout=60)
+    with Engine(tmp_path / "a.db") as engine:
+        assert sum(variant.decisions for variant in engine.results("copy").variants) == 2
+
+
+def test_a_fault_of_one_is_not_the_others(tmp_path):
+    with Engine(tmp_path / "a.db") as engine:
+        started(engine)
+        outcomes = []
+
+        def broken(memory, now):
+            raise ZeroDivisionError
+
+        def ask(number):
+            try:
+                outcomes.append(engine._journal.run(broken) if number % 4 == 0 else engine.choose("copy").reason)
+            except ZeroDivisionError:
+                outcomes.append("broken")
+
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(outcomes) == ["broken"] * 4 + ["drawn"] * 12
+        assert sum(variant.decisions for variant in engine.results("copy").variants) == 12

@@ -32,7 +32,9 @@ class Ledger(RuleBasedStateMachine):
         self.durable = durable
         self.decisions = ["0" * 16]
         self.applied = 0
-        self.engine = Engine(self.path, durable=durable, clock=lambda: self.now, seed=seed)
+        self.engine = self.other = Engine(self.path, durable=durable, clock=lambda: self.now, seed=seed)
+        if durable:
+            self.other = Engine(self.path, clock=lambda: self.now, seed=seed + 1)
         kinds = {
             "units": {},
             "decisions": {"trial": "decision", "reweight": Reweight(holdout=0.3)},
@@ -52,7 +54,9 @@ class Ledger(RuleBasedStateMachine):
         token=st.sampled_from([None, None, "k1", "k2"]),
     )
     def choose(self, key, unit, eligible, defer, token):
-        decision = self.engine.choose(key, unit, eligible=eligible, defer=defer, idempotency_key=token)
+        decision = self.engine.choose(
+            key, unit, eligible=eligible, defer=defer, idempotency_key=token and f"{token} {unit}"
+        )
         assert 0.0 < decision.propensity <= 1.0
         self.decisions.append(decision.id)
 
@@ -95,9 +99,16 @@ class Ledger(RuleBasedStateMachine):
         self.engine._memory.reset()
 
     @rule()
+    def swap(self):
+        """Two engines on one file, as two processes have them, take turns."""
+        self.engine, self.other = self.other, self.engine
+
+    @rule()
     def restart(self):
         self.engine.close()
         self.engine = Engine(self.path, durable=self.durable, clock=lambda: self.now)
+        if not self.durable:
+            self.other = self.engine
 
     @invariant()
     def replays(self):
@@ -108,6 +119,7 @@ class Ledger(RuleBasedStateMachine):
         if hasattr(self, "engine"):
             learnt = self.learnt()
             self.engine.close()
+            self.other.close()
             with Engine(self.path, durable=self.durable, clock=lambda: self.now) as self.engine:
                 assert self.learnt() == learnt
             self.folder.cleanup()

@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 from experiments import define, started
 
@@ -159,3 +161,36 @@ def test_units_keep_their_variant_over_a_restart_and_a_pause(tmp_path):
         engine.resume("copy")
         engine.update("copy", {"name": "another"})
         assert {unit: engine.choose("copy", unit).variant for unit in before} == before
+
+
+def test_experiments_created_at_once_are_all_kept(engine):
+    def create(key):
+        engine.create(define(key))
+        engine.start(key)
+
+    threads = [threading.Thread(target=create, args=(f"e{n}",)) for n in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(experiment.key for experiment in engine.list()) == sorted(f"e{n}" for n in range(16))
+    for n in range(16):
+        engine.choose(f"e{n}")
+        assert sum(variant.decisions for variant in engine.results(f"e{n}").variants) == 1
+
+
+def test_a_drafts_defaults_follow_its_changes(engine):
+    engine.create(define())
+    assert engine.update("copy", {"type": "ab_test"}).policy.name == "fixed"
+    assert engine.update("copy", {"type": "bandit", "metrics": [{"key": "m", "type": "continuous"}]}).policy.name == (
+        "thompson_normal"
+    )
+    assert engine.update("copy", {"sticky": False}).trial == "decision"
+
+
+@pytest.mark.parametrize("reason", ["r" * 10_001, 5, "\ud800"])
+def test_wrong_reasons(engine, reason):
+    started(engine)
+    with pytest.raises(InvalidInput):
+        engine.stop("copy", reason)
+    assert engine.get("copy").status == "running"

@@ -68,3 +68,19 @@ def test_weights_are_those_in_use(engine):
         last = engine.choose("copy")
         weights = {variant.key: variant.weight for variant in engine.results("copy").variants}
         assert weights[last.variant] == last.propensity
+
+
+def test_what_is_never_served_is_not_the_best(engine):
+    engine.create(
+        {
+            "key": "copy",
+            "variants": [{"key": "off", "weight": 0}, {"key": "a"}, {"key": "b"}],
+            "metrics": [{"key": "m"}],
+        }
+    )
+    engine.start("copy")
+    for n in range(20):
+        engine.reward(engine.choose("copy", f"u{n}").id, float(n % 5 == 0))
+    best = [variant.p_best for variant in engine.results("copy").variants]
+    assert best[0] == 0.0
+    assert sum(best) == pytest.approx(1.0)

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 from experiments import started, sums
 
@@ -183,7 +184,7 @@ def test_values_out_of_a_metrics_range(engine, metric, value):
 
 def test_unknown_decisions_and_metrics(engine):
     decision = one(engine)
-    for unknown in ("0" * 16, "nonsense", "", "f" * 16, decision.upper() + "0"):
+    for unknown in ("0" * 16, "nonsense", "f" * 16, decision.upper() + "0"):
         with pytest.raises(NotFound, match="unknown"):
             engine.reward(unknown, 1)
     with pytest.raises(InvalidInput, match=r"metric: 'x' is not a metric of 'copy': 'm'"):
@@ -242,3 +243,41 @@ def test_batches_answer_each_item(engine):
     assert isinstance(answers[2], InvalidInput)
     assert engine.retract_batch([{"decision_id": decision}]) == ["retracted"]
     assert engine.activate_batch([{"decision_id": decision}]) == ["activated"]
+
+
+def test_thousands_of_windows_close(engine, clock):
+    started(engine, metrics=[Metric(key="m", window="1h", missing=0.0)], sticky=False)
+    for _ in range(3):
+        engine.choose_batch([{"experiment": "copy"}] * 800)
+    clock.now += 4000
+    assert sum(count for count, _ in sums(engine).values()) == 2400
+
+
+def test_windows_close_after_a_clock_was_set_back(engine, clock):
+    started(engine, metrics=[Metric(key="m", window="10s", missing=0.0)], sticky=False)
+    engine.choose("copy")
+    clock.now -= 3600
+    engine.choose("copy")
+    clock.now += 30
+    assert sum(count for count, _ in sums(engine).values()) == 1
+
+
+@pytest.mark.parametrize("arguments", [{"idempotency_key": "\ud800"}, {"idempotency_key": ""}, {"metric": ["a"]}])
+def test_wrong_arguments_poison_nothing(engine, arguments):
+    decision = one(engine)
+    with pytest.raises(InvalidInput, match=next(iter(arguments))):
+        engine.reward(decision, 1, **arguments)
+    for wrong in (5, None):
+        with pytest.raises(InvalidInput, match="decision_id"):
+            engine.reward(wrong, 1)
+    assert engine.reward(decision, 1) == "applied"
+    assert list(sums(engine).values()) == [(1, 1)]
+
+
+def test_numbers_of_other_libraries(engine):
+    decision = one(engine, type="continuous", aggregation="sum")
+    for value in (np.int64(1), np.float32(2), np.float64(3), 4):
+        assert engine.reward(decision, value) == "applied"
+    with pytest.raises(InvalidInput, match="must be a number"):
+        engine.reward(decision, 10**400)
+    assert list(sums(engine).values()) == [(1, 10)]

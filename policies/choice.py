@@ -47,3 +47,18 @@ def draw(probabilities: Array, rng: np.random.Generator) -> int:
             if remaining < 0.0:
                 break
     return drawn
+
+
+@kernel
+def greatest_normal(mean: Array, sd: Array, rng: np.random.Generator) -> int:
+    """The greatest of one draw from each of these Gaussians; one of them at random where several tie, with sd = 0."""
+    selected, greatest, ties = 0, -np.inf, 0
+    for arm in range(mean.shape[0]):
+        drawn = mean[arm] + sd[arm] * rng.standard_normal()
+        if drawn > greatest:
+            selected, greatest, ties = arm, drawn, 1
+        elif drawn == greatest:
+            ties += 1
+            if rng.random() * ties < 1.0:
+                selected = arm
+    return selected

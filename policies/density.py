@@ -7,11 +7,18 @@ ends, where a density in x or in arcsin(sqrt(x)) is singular for small a or b, l
 A narrow posterior would lose its digits in a log x + b log(1 - x), two terms of 1e12 that cancel; there the logarithm
 of the density is a polynomial in y - mode, from the cumulants of the Bernoulli distribution. A Gaussian is the same
 with one term.
+
+A Gamma posterior is integrated over y = ln x, where its density is proportional to x^shape exp(-rate x): the same form
+a u + b v as a Beta's, with u = ln x and v = -x in place of u = ln x and v = ln(1 - x). So the two differ in what they
+are sums of, and in what follows from it: peak, slope and the polynomial.
 """
 
 import math
 
 from policies.kernel import Array, kernel
+
+LOGIT, LOG = 0.0, 1.0
+"""Scales of the integration variable: the logit of x for Beta and x itself for Gaussians, ln x for Gamma posteriors."""
 
 CENTRE, PEAK, SCALE, NARROW, A, B, TOP = 0, 1, 2, 3, 4, 5, 6
 Q2, Q3, Q4, Q5, Q6 = 4, 5, 6, 7, 8
@@ -57,19 +64,67 @@ def beta_density(a: float, b: float, row: Array) -> None:
 
 
 @kernel
-def logs(y: float) -> tuple[float, float]:
-    """Logarithms of x and 1 - x at the logit y."""
+def gamma_density(shape: float, rate: float, row: Array) -> None:
+    """Describe the logarithm of a Gamma variable with this shape and rate."""
+    row[:] = 0.0
+    row[CENTRE] = math.log(shape / rate)
+    row[PEAK] = math.sqrt(shape / (2.0 * math.pi)) * math.exp(-_stirling(shape))
+    row[SCALE] = 1.0 / math.sqrt(shape)
+    if shape >= NARROW_INFORMATION:
+        row[NARROW] = 1.0
+        row[Q2], row[Q3], row[Q4] = -shape / 2.0, -shape / 6.0, -shape / 24.0
+        row[Q5], row[Q6] = -shape / 120.0, -shape / 720.0
+    else:
+        # The right tail, exp(-exp(y)), falls within less than one.
+        row[SCALE] = min(row[SCALE], 0.7)
+        row[A], row[B] = shape, rate
+        row[TOP] = shape * row[CENTRE] - shape
+
+
+@kernel
+def terms(y: float, scale: float) -> tuple[float, float]:
+    """What a wide density's logarithm is a sum of: ln x and ln(1 - x) at the logit y, or ln x and -x at ln x = y."""
+    if scale == LOG:
+        return y, -math.exp(y)
     remainder = math.log1p(math.exp(-abs(y)))
     return min(y, 0.0) - remainder, min(-y, 0.0) - remainder
 
 
 @kernel
-def log_ratio(row: Array, y: float, log_x: float, log_rest: float) -> float:
-    """The logarithm of the density relative to that at the mode."""
+def slope(row: Array, first: float, second: float, scale: float) -> float:
+    """The derivative of a wide density's logarithm, from its two terms."""
+    if scale == LOG:
+        return float(row[A] + row[B] * second)
+    return float(row[A] * math.exp(second) - row[B] * math.exp(first))
+
+
+@kernel
+def log_ratio(row: Array, y: float, first: float, second: float) -> float:
+    """The logarithm of the density at y, whose two terms are given, relative to that at the mode."""
     if row[NARROW] != 0.0:
         d = y - row[CENTRE]
         return float(d * d * (row[Q2] + d * (row[Q3] + d * (row[Q4] + d * (row[Q5] + d * row[Q6])))))
-    return float(row[A] * log_x + row[B] * log_rest - row[TOP])
+    return float(row[A] * first + row[B] * second - row[TOP])
+
+
+@kernel
+def fallen(row: Array, drop: float, side: float, scale: float) -> float:
+    """About where a wide density has fallen by `drop` on one side: Newton's method, from outside."""
+    if scale == LOG:
+        ratio = drop / row[A]
+        distance = math.sqrt(2.0 * ratio)
+        # The right tail is that of exp(-exp(y)), where Newton's method moves by one a step: start near.
+        distance = math.log(1.0 + ratio + distance) if side > 0.0 else distance
+    else:
+        distance = math.sqrt(2.0 * drop * (row[A] + row[B]) / (row[A] * row[B]))
+    y = row[CENTRE] + side * distance
+    for _ in range(40):
+        first, second = terms(y, scale)
+        excess = log_ratio(row, y, first, second) + drop
+        if abs(excess) < 0.05 * drop:
+            break
+        y -= excess / slope(row, first, second, scale)
+    return float(y)
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""How a function becomes a kernel: the two signatures and the one decorator that compiles.
+"""How a function becomes a kernel: the signatures and the one decorator that compiles.
 
 This module and `policies.cache`, which keeps the machine code, are all that knows the compiler.
 """
@@ -26,9 +26,13 @@ WEIGHTS: Signature = types.void(float64[:, ::1], float64[::1], float64, float64[
 SELECT: Signature = int64(float64[:, ::1], float64[::1], float64, float64[::1], types.npy_rng)
 """`select(stats, context, t, params, rng)` returns one arm, drawn with those probabilities."""
 
+RECORD: Signature = types.void(float64[:, ::1], float64[::1], int64, float64, float64, float64, float64[::1])
+"""`record(stats, context, arm, reward, propensity, weight, params)` adds a rewarded trial to the sums."""
+
 PARAMETERS = {
     WEIGHTS: ("stats", "context", "t", "params", "out"),
     SELECT: ("stats", "context", "t", "params", "rng"),
+    RECORD: ("stats", "context", "arm", "reward", "propensity", "weight", "params"),
 }
 
 
@@ -39,9 +43,9 @@ def kernel(signature: Signature) -> Callable[[F], F]: ...
 def kernel(signature: Any) -> Any:
     """Compile a function on its first call, without the interpreter lock, and keep the machine code on disk.
 
-    Use `@kernel(WEIGHTS)` and `@kernel(SELECT)` for the two kernels of a policy and plain `@kernel` for the functions
-    that they call. A parameter that a kernel does not use may carry a leading underscore. A kernel divides as the
-    hardware does: x / 0 is inf or nan, not an exception.
+    Use `@kernel(WEIGHTS)` and `@kernel(SELECT)` for the two kernels of a policy, `@kernel(RECORD)` where it needs its
+    own, and plain `@kernel` for the functions that they call. A parameter that a kernel does not use may carry a
+    leading underscore. A kernel divides as the hardware does: x / 0 is inf or nan, not an exception.
 
     Raises:
         TypeError: The function's parameters are not those of its signature, or, on a call, the arguments are not.

@@ -8,7 +8,21 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.density import CENTRE, LOWER, MARK, NARROW, PEAK, SCALE, UPPER, A, B, log_ratio, logs
+from policies.density import (
+    CENTRE,
+    LOG,
+    LOWER,
+    MARK,
+    NARROW,
+    PEAK,
+    SCALE,
+    UPPER,
+    A,
+    B,
+    fallen,
+    log_ratio,
+    terms,
+)
 from policies.kernel import Array, kernel
 from policies.quadrature import NODES, ORDER, total
 
@@ -30,16 +44,16 @@ CLOSEST = 0.75
 
 
 @kernel
-def mark(row: Array) -> None:
+def mark(row: Array, scale: float) -> None:
     """Add the breakpoints of a density to its row, in ascending order."""
     if row[NARROW] != 0.0:
         _mark_narrow(row)
     else:
-        _mark_wide(row)
+        _mark_wide(row, scale)
 
 
 @kernel
-def distribution_below(density: Array, low: float, values: Array) -> float:
+def distribution_below(density: Array, low: float, scale: float, values: Array) -> float:
     """The distribution function at `low`, integrated over the panels of this density alone."""
     integral = 0.0
     for mark in range(MARK, MARK + MARKS - 1):
@@ -49,8 +63,8 @@ def distribution_below(density: Array, low: float, values: Array) -> float:
         half = 0.5 * (right - left)
         for i in range(ORDER):
             y = left + half * (1.0 + NODES[i])
-            log_x, log_rest = logs(y)
-            values[i] = half * density[PEAK] * math.exp(log_ratio(density, y, log_x, log_rest))
+            first, second = terms(y, scale)
+            values[i] = half * density[PEAK] * math.exp(log_ratio(density, y, first, second))
         integral += total(values)
     return integral
 
@@ -65,7 +79,8 @@ def common(densities: Array, active: Indices, low: float, high: float) -> Array:
             if low < densities[arm, mark] and (mark == MARK or densities[arm, mark - 1] < densities[arm, mark]):
                 marks[count] = densities[arm, mark]
                 count += 1
-    candidates = np.sort(marks[:count])
+    candidates = marks[:count].copy()
+    ascending(candidates)
     marks[0] = low
     kept = 1
     for candidate in candidates:
@@ -87,33 +102,33 @@ def _mark_narrow(row: Array) -> None:
 
 
 @kernel
-def _mark_wide(row: Array) -> None:
-    lower, upper = _fallen(row, DROPS[0], -1.0), _fallen(row, DROPS[0], 1.0)
+def _mark_wide(row: Array, scale: float) -> None:
+    lower, upper = fallen(row, DROPS[0], -1.0, scale), fallen(row, DROPS[0], 1.0, scale)
     row[LOWER], row[UPPER] = lower, upper
     marks = row[MARK:]
     marks[:] = upper
     marks[0], marks[1] = lower, row[CENTRE]
     used = 2
     for drop in DROPS[1:]:
-        marks[used], marks[used + 1] = _fallen(row, drop, -1.0), _fallen(row, drop, 1.0)
+        marks[used], marks[used + 1] = fallen(row, drop, -1.0, scale), fallen(row, drop, 1.0, scale)
         used += 2
-    if min(row[A], row[B]) < 1.0:
-        knee = math.log((row[A] + 1.0) / (row[B] + 1.0))
+    if row[A] < 1.0 or (row[B] < 1.0 and scale != LOG):
+        knee = math.log((row[A] + 1.0) / (row[B] if scale == LOG else row[B] + 1.0))
         for distance in KNEES:
             marks[used] = min(max(knee + distance, lower), upper)
             used += 1
-    marks.sort()
+    ascending(marks)
 
 
 @kernel
-def _fallen(row: Array, drop: float, side: float) -> float:
-    """About where a wide density has fallen by `drop` on one side: Newton's method, from outside."""
-    n = row[A] + row[B]
-    y = row[CENTRE] + side * math.sqrt(2.0 * drop * n / (row[A] * row[B]))
-    for _ in range(40):
-        log_x, log_rest = logs(y)
-        excess = log_ratio(row, y, log_x, log_rest) + drop
-        if abs(excess) < 0.05 * drop:
-            break
-        y -= excess / (row[A] * math.exp(log_rest) - row[B] * math.exp(log_x))
-    return float(y)
+def ascending(values: Array) -> None:
+    """Sort in place; Shell's method, because numpy's takes a second to compile."""
+    gap = values.shape[0] // 2
+    while gap > 0:
+        for i in range(gap, values.shape[0]):
+            value, j = values[i], i
+            while j >= gap and values[j - gap] > value:
+                values[j] = values[j - gap]
+                j -= gap
+            values[j] = value
+        gap = 1 if gap == 2 else int(gap / 2.2)

@@ -7,14 +7,16 @@ from annotated_types import Gt
 from pydantic import BaseModel, ConfigDict, Field
 
 from policies.duration import Duration
-from policies.kernel import SELECT, WEIGHTS, Array
+from policies.kernel import RECORD, SELECT, WEIGHTS, Array
+from policies.record import record
 
 
 class Weights(Protocol):
     """Writes the exact probability of every arm to `out`, shape (arms,).
 
-    `stats` has shape (arms, 4 or more), columns as in `policies.statistics`; `context` holds the features (empty for
-    context-free policies); `t` is the sum of the counts; `params` is what `Policy.parameters` returns.
+    `stats` has shape (arms, 4 or more), columns as in `policies.statistics`; `context` holds the features: d of them,
+    or arms * d where every arm has its own, or none for context-free policies; `t` is the sum of the counts; `params`
+    is what `Policy.parameters` returns.
     """
 
     def __call__(self, stats: Array, context: Array, t: float, params: Array, out: Array, /) -> None: ...  # noqa: D102
@@ -26,6 +28,14 @@ class Select(Protocol):
     def __call__(  # noqa: D102
         self, stats: Array, context: Array, t: float, params: Array, rng: np.random.Generator, /
     ) -> int: ...
+
+
+class Record(Protocol):
+    """Adds a rewarded trial to the row of its arm, `weight` times (its growth, see `policies.statistics`)."""
+
+    def __call__(  # noqa: D102
+        self, stats: Array, context: Array, arm: int, reward: float, propensity: float, weight: float, params: Array, /
+    ) -> None: ...
 
 
 class Policy(BaseModel):
@@ -42,9 +52,14 @@ class Policy(BaseModel):
 
     weights: ClassVar[Weights]
     select: ClassVar[Select]
-    rewards: ClassVar[Literal["any", "unit"]]
-    """Rewards for which the policy is sound: any real numbers, or those in the unit interval [0, 1]."""
+    record: ClassVar[Record] = staticmethod(record)
+    """What the sums of a trial are, for a compiled loop; a policy needs its own only for other sums than these."""
+    rewards: ClassVar[Literal["any", "unit", "count"]]
+    """Rewards for which the policy is sound: any real numbers, those in the unit interval, or whole numbers from 0."""
     contextual: ClassVar[bool] = False
+    """Whether the kernels read a context and rows of `statistics.columns(d)` columns, for its d features."""
+    reads_propensities: ClassVar[bool] = False
+    """Whether the kernels read WEIGHTED, so that whoever records must know the propensity of every decision."""
 
     name: str
     half_life: Annotated[Duration, Gt(0)] | None = Field(
@@ -72,9 +87,9 @@ class Policy(BaseModel):
         default = cls.model_fields["name"].default
         if get_args(cls.model_fields["name"].annotation) != (default,):
             raise TypeError(f'{cls.__name__}.name: must be declared as `name: Literal["its_name"] = "its_name"`')
-        if getattr(cls, "rewards", None) not in ("any", "unit"):
-            raise TypeError(f'{cls.__name__}.rewards: must be declared as "any" or "unit"')
-        for attribute, signature in (("weights", WEIGHTS), ("select", SELECT)):
+        if getattr(cls, "rewards", None) not in ("any", "unit", "count"):
+            raise TypeError(f'{cls.__name__}.rewards: must be declared as "any", "unit" or "count"')
+        for attribute, signature in (("weights", WEIGHTS), ("select", SELECT), ("record", RECORD)):
             given: Any = getattr(cls, attribute, None)
             if getattr(given, "signature", None) != signature:
                 kind = attribute.upper()

@@ -5,6 +5,9 @@ and the sum of `(reward - origin) / propensity`. All are plain sums, so two mach
 them in place and a correction subtracts what was added. `origin` is a number near the rewards, fixed once: with mean
 1e8 and standard deviation 1 the squares of raw rewards leave a variance of 1090 instead of 1.
 
+A contextual policy reads, for d features x, d + d * d columns more: the sum of `(reward - origin) * x` and, row by row,
+that of x x^T. (`logistic_thompson` has other sums there.)
+
 Forgetting keeps all this (*forward decay*: Cormode, Shkapenyuk, Srivastava and Xu, "Forward decay: a practical time
 decay model for streaming systems", ICDE 2009). A trial enters the sums with a weight that grows with the time of its
 decision, and reading divides by the growth until now, so that a trial of age one half-life counts half. Weights that
@@ -26,9 +29,14 @@ SPAN = 16
 """Half-lives in a period: weights lie in [1, 2**16], and what underflows in `fade` is a thousand half-lives old."""
 
 
-def empty(arms: int) -> Array:
-    """The statistics of `arms` arms before any reward: zeros of shape (arms, COLUMNS)."""
-    return np.zeros((arms, COLUMNS))
+def columns(dimension: int) -> int:
+    """The columns that a contextual policy reads, for `dimension` features; COLUMNS without any."""
+    return COLUMNS + dimension + dimension * dimension
+
+
+def empty(arms: int, dimension: int = 0) -> Array:
+    """The statistics of `arms` arms before any reward: zeros of shape (arms, columns(dimension))."""
+    return np.zeros((arms, columns(dimension)))
 
 
 def landmark(at: float, half_life: float | None) -> int:

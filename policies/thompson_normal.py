@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from policies.best import best_normal
-from policies.choice import NEGLIGIBLE
+from policies.choice import NEGLIGIBLE, greatest_normal
 from policies.kernel import SELECT, WEIGHTS, Array, kernel
 from policies.policy import Policy
 from policies.statistics import COUNT, SQUARES, SUM
@@ -69,12 +69,7 @@ def thompson_normal_select(stats: Array, _context: Array, _t: float, params: Arr
     mean, sd = np.empty(arms), np.empty(arms)
     if not posterior(stats, params, mean, sd):
         return int(rng.random() * arms)
-    selected, greatest = 0, -np.inf
-    for arm in range(arms):
-        drawn = mean[arm] + sd[arm] * rng.standard_normal()
-        if drawn > greatest:
-            selected, greatest = arm, drawn
-    return selected
+    return greatest_normal(mean, sd, rng)
 
 
 class ThompsonNormal(Policy):
@@ -90,7 +85,7 @@ class ThompsonNormal(Policy):
     equal.
 
     Source: Agrawal and Goyal, "Near-optimal regret bounds for Thompson sampling", JACM 64, 2017, algorithm 2 and
-    theorem 1.3, with the prior moved from zero to the grand mean; the estimate of the noise is empirical Bayes and
+    theorem 1.3; the prior is moved from zero to the grand mean, and the estimate of the noise is empirical Bayes and
     ours.
     """
 

@@ -9,6 +9,7 @@ from scipy.stats import chisquare
 
 import policies
 from policies import COLUMNS, COUNT, POLICIES, SQUARES, SUM, WEIGHTED, AnyPolicy, Policy
+from policies.statistics import columns
 
 every_policy = pytest.mark.parametrize("policy", [cls() for cls in POLICIES.values()], ids=POLICIES)
 
@@ -18,25 +19,33 @@ counts = st.one_of(
 
 
 @st.composite
-def states(draw, rewards):
-    """Statistics of 1 to 20 arms with the three columns more that a contextual policy would add."""
-    arms = draw(st.integers(1, 20))
-    stats = np.zeros((arms, COLUMNS + 3))
-    scale = 1.0 if rewards == "unit" else 10.0 ** draw(st.floats(-3, 6))
+def states(draw, policy):
+    """A context, and statistics of 1 to 20 arms: consistent sums, of rows longer than a context-free policy reads."""
+    arms = draw(st.integers(1, 8 if policy.contextual else 20))
+    size = draw(st.integers(0, 4)) if policy.contextual else 0
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    stats = np.zeros((arms, columns(size) if policy.contextual else COLUMNS + 3))
+    scale = 1.0 if policy.rewards == "unit" else 10.0 ** draw(st.floats(-3, 6))
     for row in stats:
         count, mean = draw(counts), draw(st.floats(0, 1))
-        if rewards == "any":
-            mean = scale * (2 * mean - 1)
-        spread = draw(st.floats(0, 1)) * (mean * (1 - mean) if rewards == "unit" else scale**2)
+        if policy.rewards != "unit":
+            mean = scale * (2 * mean - 1 if policy.rewards == "any" else mean)
+        spread = draw(st.floats(0, 1)) * (mean * (1 - mean) if policy.rewards == "unit" else scale**2)
         row[COUNT], row[SUM], row[SQUARES] = count, count * mean, count * (mean**2 + spread)
         row[WEIGHTED] = draw(st.floats(-1e6, 1e6))
-        row[COLUMNS:] = draw(st.floats(-1e6, 1e6))
-    return stats
+        if policy.contextual:
+            x = rng.normal(size=(draw(st.integers(1, 6)), size))
+            row[COLUMNS : COLUMNS + size] = count * (x.T @ (mean + np.sqrt(spread) * rng.normal(size=len(x)))) / len(x)
+            row[COLUMNS + size :] = count * (x.T @ x).ravel() / len(x)
+        else:
+            row[COLUMNS:] = draw(st.floats(-1e6, 1e6))
+    return stats, rng.normal(size=size)
 
 
-def weights(policy, stats, base):
+def weights(policy, stats, base, context=()):
     out = np.full(len(stats), np.nan)
-    assert policy.weights(stats, np.empty(0), float(stats[:, COUNT].sum()), policy.parameters(base), out) is None
+    trials, context = float(stats[:, COUNT].sum()), np.array(context, dtype=float)
+    assert policy.weights(stats, context, trials, policy.parameters(base), out) is None
     return out
 
 
@@ -48,10 +57,11 @@ def uneven(arms):
 @every_policy
 def test_weights_are_a_distribution(policy):
     @settings(derandomize=True, deadline=None, max_examples=60)
-    @given(states(policy.rewards))
-    def check(stats):
+    @given(states(policy))
+    def check(state):
+        stats, context = state
         before = stats.copy()
-        probabilities = weights(policy, stats, uneven(len(stats)))
+        probabilities = weights(policy, stats, uneven(len(stats)), context)
         assert (probabilities >= 0).all()
         assert probabilities.sum() == pytest.approx(1, abs=1e-12)
         np.testing.assert_array_equal(stats, before)
@@ -62,31 +72,45 @@ def test_weights_are_a_distribution(policy):
 @every_policy
 def test_the_order_of_the_arms_means_nothing(policy):
     @settings(derandomize=True, deadline=None, max_examples=40)
-    @given(states(policy.rewards), st.integers(0, 2**32 - 1))
-    def check(stats, seed):
+    @given(states(policy), st.integers(0, 2**32 - 1))
+    def check(state, seed):
+        stats, context = state
         order = np.random.default_rng(seed).permutation(len(stats))
         base = uneven(len(stats))
-        permuted = weights(policy, np.ascontiguousarray(stats[order]), base[order])
-        np.testing.assert_allclose(permuted, weights(policy, stats, base)[order], atol=1e-8)
+        permuted = weights(policy, np.ascontiguousarray(stats[order]), base[order], context)
+        np.testing.assert_allclose(permuted, weights(policy, stats, base, context)[order], atol=1e-8)
 
     check()
 
 
 FIXED_STATES = [
     np.zeros((4, COLUMNS)),
-    np.array([[10, 3.0, 2.0, 0], [20, 5.0, 4.0, 0], [3, 2.0, 1.8, 0], [4, 0.5, 0.2, 0]]),
-    np.array([[0.7, 0.3, 0.2, 0], [2.5, 1.0, 0.8, 0]]),
-    np.array([[5, 2.0, 2.0, 0], [5, 2.0, 2.0, 0], [0, 0.0, 0.0, 0]]),
-    np.array([[5, 2.0, 2.0, 0], [5, 2.0, 2.0, 0], [5, 1.0, 1.0, 0]]),
+    np.array([[10, 3.0, 2.0, 9.0], [20, 5.0, 4.0, 12.0], [3, 2.0, 1.8, 15.0], [4, 0.5, 0.2, 3.0]]),
+    np.array([[0.7, 0.3, 0.2, 0.8], [2.5, 1.0, 0.8, 1.2]]),
+    np.array([[5, 2.0, 2.0, 8.0], [5, 2.0, 2.0, 8.0], [0, 0.0, 0.0, 0.0]]),
+    np.array([[5, 2.0, 2.0, 8.0], [5, 2.0, 2.0, 8.0], [5, 1.0, 1.0, 2.0]]),
+    np.array([[9000, 5000.0, 5000.0, 6000.0], [50, 5.0, 5.0, 500.0], [70, 3.0, 3.0, 300.0]]),
 ]
 
 
+def fixed_state(policy, stats):
+    """A context and statistics with these columns; the models of a contextual policy are about their means."""
+    if not policy.contextual:
+        return stats, np.empty(0)
+    x = np.random.default_rng(4).normal(size=(len(stats), 6, 2))
+    x[stats[:, COUNT] == 5] = x[0]  # what ties in the one ties in the other
+    b = stats[:, [SUM]] * x.sum(axis=1) / 6
+    a = stats[:, [COUNT]] * (x.transpose(0, 2, 1) @ x).reshape(-1, 4) / 6
+    return np.hstack([stats, b, a]), np.array([0.8, -0.5])
+
+
 @every_policy
-@pytest.mark.parametrize("stats", FIXED_STATES, ids=["empty", "ragged", "faded", "untried", "tied"])
+@pytest.mark.parametrize("stats", FIXED_STATES, ids=["empty", "ragged", "faded", "untried", "tied", "certain"])
 def test_select_draws_what_weights_say(policy, stats, count):
     base = uneven(len(stats))
-    probabilities = weights(policy, stats, base)
-    drawn = count(policy, stats, policy.parameters(base), 20_000)
+    stats, context = fixed_state(policy, stats)
+    probabilities = weights(policy, stats, base, context)
+    drawn = count(policy, stats, policy.parameters(base), 20_000, context)
     assert not drawn[probabilities == 0].any()
     possible = probabilities > 0
     if possible.sum() > 1:
@@ -94,19 +118,28 @@ def test_select_draws_what_weights_say(policy, stats, count):
 
 
 @every_policy
-def test_two_halves_merge_by_addition(policy):
+def test_two_halves_merge_by_addition_and_corrections_subtract(policy):
     rng = np.random.default_rng(5)
-    rewards, arms = rng.random(200), rng.integers(3, size=200)
+    rewards, arms, contexts = rng.integers(2, size=200), rng.integers(3, size=200), rng.normal(size=(200, 2))
+    shape, params = (3, columns(2)), policy.parameters(uneven(3))
 
-    def sums(part):
-        stats = np.zeros((3, COLUMNS))
-        for reward, arm in zip(rewards[part], arms[part], strict=True):
-            stats[arm] += [1.0, reward, reward**2, 3 * reward]
+    def added(trial):
+        stats = np.zeros(shape)
+        policy.record(stats, contexts[trial], arms[trial], float(rewards[trial]), 1 / 3, 1.0, params)
         return stats
 
-    merged = sums(slice(0, 90)) + sums(slice(90, 200))
-    base = uneven(3)
-    np.testing.assert_allclose(weights(policy, merged, base), weights(policy, sums(slice(None)), base), atol=1e-10)
+    def sums(*trials):
+        return sum(map(added, trials), start=np.zeros(shape))
+
+    whole = sums(*range(200))
+    assert whole[:, COUNT].sum() == 200
+    np.testing.assert_allclose(whole[:, WEIGHTED], 3 * whole[:, SUM])
+    base, context = uneven(3), np.array([0.3, -1.2])
+    expected = weights(policy, whole, base, context)
+    merged = sums(*range(90)) + sums(*range(90, 200))
+    np.testing.assert_allclose(weights(policy, merged, base, context), expected, atol=1e-10)
+    corrected = sums(*range(200), 7) - added(7)
+    np.testing.assert_allclose(weights(policy, corrected, base, context), expected, atol=1e-10)
 
 
 @every_policy
@@ -134,7 +167,7 @@ def test_settings_are_frozen_and_checked(policy):
         with pytest.raises(ValidationError):
             type(policy)(**wrong)
     for name, field in type(policy).model_fields.items():
-        if field.annotation in (float, float | None):
+        if field.annotation in (int, float, float | None):
             for wrong in (float("nan"), float("inf"), -1.0, "1", True):
                 if name != "half_life":
                     with pytest.raises(ValidationError):
@@ -157,7 +190,18 @@ def test_parameters_are_numbers_in_order(policy):
 @every_policy
 def test_the_docstring_names_its_source(policy):
     assert "Source:" in type(policy).__doc__
-    assert type(policy).rewards in ("any", "unit")
+    assert type(policy).rewards in ("any", "unit", "count")
+
+
+def test_the_table_for_the_documentation_names_every_policy_and_parameter():
+    lines = policies.table().splitlines()
+    assert lines[0] == "| name | class | rewards | context | parameters | source |"
+    assert len(lines) == 2 + len(POLICIES)
+    assert all(line.count(" | ") == lines[0].count(" | ") for line in lines)
+    for line, (name, policy) in zip(lines[2:], POLICIES.items(), strict=True):
+        assert line.startswith(f"| `{name}` | `{policy.__name__}` | ")
+        assert all(f"`{field}=" in line for field in policy.model_fields if field not in Policy.model_fields)
+        assert not line.endswith("|  |")
 
 
 def test_the_table_holds_every_policy_and_all_names_are_public():

@@ -82,6 +82,7 @@ def define(**changes):
         ({"weights": None}, r"Mine.weights: None given, must be a function with @kernel\(WEIGHTS\)"),
         ({"select": last_weights}, r"Mine.select: .* must be a function with @kernel\(SELECT\)"),
         ({"select": lambda stats: 0}, r"Mine.select: .* must be a function with @kernel\(SELECT\)"),
+        ({"record": last_select}, r"Mine.record: .* must be a function with @kernel\(RECORD\)"),
         ({"rewards": None}, "Mine.rewards: must be declared"),
         ({"rewards": "positive"}, "Mine.rewards: must be declared"),
         ({"name": "other"}, "Mine.name: must be declared"),

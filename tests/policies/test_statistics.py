@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies import COLUMNS, COUNT, SQUARES, SUM, WEIGHTED
-from policies.statistics import SPAN, empty, fade, growth, landmark
+from policies.statistics import SPAN, columns, empty, fade, growth, landmark
 
 DAY = 86400.0
 NOW = 1.7e9
@@ -16,6 +16,8 @@ def test_empty():
     assert empty(3).shape == (3, COLUMNS)
     assert empty(3).flags.c_contiguous
     assert not empty(3).any()
+    assert [columns(dimension) for dimension in range(4)] == [COLUMNS, COLUMNS + 2, COLUMNS + 6, COLUMNS + 12]
+    assert empty(3, 2).shape == (3, columns(2))
     assert sorted([COUNT, SUM, SQUARES, WEIGHTED]) == list(range(COLUMNS))
 
 

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from scipy import special
 from scipy import stats as distributions
 
-from policies import ThompsonBeta, ThompsonNormal
+from policies import ThompsonBeta, ThompsonGamma, ThompsonNormal
 from policies.thompson_normal import noise_variance
 
 
@@ -83,3 +84,23 @@ def test_regret_of_beta_thompson_sampling(play):
     regrets = [play(ThompsonBeta(), means, 1000, seed) for seed in range(400)]
     error = np.std(regrets) / np.sqrt(len(regrets))
     assert abs(np.mean(regrets) - 28.4) < 4 * np.hypot(error, 0.7)
+
+
+def test_gamma_posterior_with_prior():
+    # Exponentials with rates 3 and 2 (shape 1 each): the greater is the second with probability 3 / 5.
+    stats = np.array([[1, 0, 0, 0], [0, 0, 0, 0]], dtype=float)
+    np.testing.assert_allclose(weights(ThompsonGamma(prior_rate=2), stats), [2 / 5, 3 / 5])
+    # Which of two Gammas is the greater is decided by a Beta(shape, shape) variable and the rates.
+    stats = np.array([[100, 250, 0, 0], [40, 120, 0, 0]], dtype=float)
+    expected = special.betaincc(250.5, 120.5, 100.1 / (100.1 + 40.1))
+    np.testing.assert_allclose(
+        weights(ThompsonGamma(prior_shape=0.5, prior_rate=0.1), stats), [expected, 1 - expected], atol=1e-11
+    )
+
+
+@pytest.mark.parametrize("shape", [0.05, 0.5])
+def test_gamma_draws_with_priors_near_zero(shape, count):
+    policy = ThompsonGamma(prior_shape=shape)
+    stats = np.array([[0, 0, 0, 0], [1, 1, 1, 0], [3, 0, 0, 0]], dtype=float)
+    drawn = count(policy, stats, policy.parameters(np.empty(3)), 20_000)
+    assert distributions.chisquare(drawn, 20_000 * weights(policy, stats)).pvalue > 1e-3

@@ -73,9 +73,3 @@ def test_the_commands_exist():
         assert target == "nothing" or re.search(rf"^{target}:", makefile, re.MULTILINE), target
     assert "make test" in (ROOT / ".ci" / "run").read_text()
 
-
-def test_policies_are_those_of_the_table():
-    from policies import POLICIES
-
-    listed = re.findall(r"^\| `(\w+)` \| (any|bounded) \|", README, re.MULTILINE)
-    assert {(name, "bounded" if POLICIES[name].rewards == "unit" else "any") for name, _ in listed} == set(listed)

@@ -1,0 +1,64 @@
+"""Upper confidence bounds that are minimax optimal."""
+
+import math
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from policies.choice import draw, share_greatest, untried_first
+from policies.kernel import SELECT, WEIGHTS, Array, kernel
+from policies.policy import Policy
+from policies.statistics import COUNT, SUM
+
+
+@kernel
+def moss_index(mean: float, count: float, trials: float, exploration: float) -> float:
+    """Mean + sqrt(exploration * max(0, ln(trials / count)) / count), `trials` being those due to each arm."""
+    return mean + math.sqrt(exploration * max(0.0, math.log(trials / count)) / count)
+
+
+@kernel(WEIGHTS)
+def moss_weights(stats: Array, _context: Array, t: float, params: Array, out: Array) -> None:
+    """Untried arms first; then all to the greatest index, ties sharing it."""
+    if untried_first(stats, out):
+        return
+    exploration, horizon = params[0], params[1]
+    trials = (t if math.isnan(horizon) else horizon) / out.shape[0]
+    for arm in range(out.shape[0]):
+        count = stats[arm, COUNT]
+        out[arm] = moss_index(stats[arm, SUM] / count, count, trials, exploration)
+    share_greatest(out, out)
+
+
+@kernel(SELECT)
+def moss_select(stats: Array, context: Array, t: float, params: Array, rng: np.random.Generator) -> int:
+    """The arm with the greatest index; one of them at random where several tie."""
+    probabilities = np.empty(stats.shape[0])
+    moss_weights(stats, context, t, params, probabilities)
+    return draw(probabilities, rng)
+
+
+class MOSS(Policy):
+    """The arm with the greatest mean + sqrt(exploration * max(0, ln(t / (arms * count))) / count).
+
+    For independent rewards in [0, 1] and immediate feedback the regret is at most a constant times sqrt(arms * T),
+    whatever the means, which no policy can improve by more than the constant: with a known `horizon`, which then stands
+    in for t, and exploration = 1 (Audibert and Bubeck), or without one and exploration = (1 + alpha) / 2 for
+    alpha = 1.35 (Degenne and Perchet). The price is a bonus that vanishes for an arm with more than its even share of
+    trials: on easy problems it now and then settles on a worse arm, and the logarithmic rate is not that of Lai and
+    Robbins. Weights are 0 or 1, as for UCB1.
+
+    Source: Audibert and Bubeck, "Minimax policies for adversarial and stochastic bandits", COLT 2009; Degenne and
+    Perchet, "Anytime optimal algorithms in stochastic multi-armed bandits", ICML 2016.
+    """
+
+    weights = staticmethod(moss_weights)
+    select = staticmethod(moss_select)
+    rewards: ClassVar[Literal["any", "unit"]] = "unit"
+
+    name: Literal["moss"] = "moss"
+    exploration: float = Field(default=1.0, ge=0, description="Factor of the logarithm in the bonus.")
+    horizon: float | None = Field(
+        default=None, ge=1, description="Number of decisions planned; null takes those made so far."
+    )

@@ -1,0 +1,85 @@
+"""Policies whose aim is not, or not only, to earn: they commit, eliminate, find the best, or trust nobody."""
+
+import math
+
+import numpy as np
+import pytest
+
+from policies import Exp3, ExploreThenCommit, SuccessiveElimination, TopTwoThompson
+
+
+def rows(*arms):
+    return [[count, total, total, 0.0] for count, total in arms]
+
+
+def test_explore_then_commit(weigh):
+    policy = ExploreThenCommit(trials=10)
+    assert list(weigh(policy, rows((10, 9), (3, 0), (9, 8)))) == [0, 0.5, 0.5]
+    assert list(weigh(policy, rows((10, 3), (10, 5), (12, 6)))) == [0, 0.5, 0.5]
+    assert list(weigh(policy, rows((10, 3), (10 - 1e-12, 5), (12, 5)))) == [0, 1, 0]
+
+
+def test_successive_elimination(weigh):
+    policy = SuccessiveElimination(delta=0.1)
+    assert list(weigh(policy, rows((100, 50), (100, 48), (0, 0)))) == pytest.approx([1 / 3] * 3)
+    half_width = math.sqrt(math.log(math.pi**2 * 2 * 400**2 / 0.3) / 800)
+    out = 400 * (0.9 - 2 * half_width)
+    assert list(weigh(policy, rows((400, 360), (400, out + 0.01)))) == [0.5, 0.5]
+    assert list(weigh(policy, rows((400, 360), (400, out - 0.01)))) == [1, 0]
+
+
+def test_successive_elimination_keeps_the_best_arm(play):
+    """A gap of .3 needs some 200 trials an arm: the regret stops there, and no run eliminates the best arm."""
+    half = [play(SuccessiveElimination(), [0.3, 0.6], 2_000, seed) for seed in range(100)]
+    whole = [play(SuccessiveElimination(), [0.3, 0.6], 4_000, seed) for seed in range(100)]
+    assert half == whole
+    assert max(whole) < 0.3 * 600
+
+
+def test_top_two_in_closed_form(weigh):
+    stats = rows((100, 10), (102, 20), (120, 30), (130, 50))
+    psi = [6.5888e-6, 0.03289870, 0.46710397, 0.49999074]
+    np.testing.assert_allclose(weigh(TopTwoThompson(), stats), psi, rtol=1e-5)
+    best = np.array([1.611863334e-7, 8.048292560e-4, 1.142867156e-2, 0.9877663380])
+    np.testing.assert_allclose(weigh(TopTwoThompson(beta=1), stats), best, rtol=1e-9)
+
+
+def test_top_two_where_the_leader_is_certain(weigh):
+    # The share of the challengers is that among them alone: Beta(2, 100) against Beta(3, 99).
+    stats = rows((1e6, 9e5), (100, 1), (100, 2))
+    alone = weigh(TopTwoThompson(beta=1), stats[1:])
+    np.testing.assert_allclose(weigh(TopTwoThompson(beta=0.3), stats), [0.3, *(0.7 * alone)], atol=1e-9)
+    assert list(weigh(TopTwoThompson(), rows((5, 1)))) == [1]
+
+
+def test_exp3_with_explicit_exploration(weigh):
+    stats = [[10, 6, 6, 20.0], [10, 3, 3, 12.0]]
+    odds = math.exp(0.2 * (20 - 12) / 2)
+    expected = 0.8 * odds / (1 + odds) + 0.1
+    assert list(weigh(Exp3(exploration=0.2), stats)) == pytest.approx([expected, 1 - expected])
+    rate = math.sqrt(2 * math.log(2) / ((math.e - 1) * 20))
+    np.testing.assert_allclose(weigh(Exp3(), stats), weigh(Exp3(exploration=rate), stats))
+
+
+def test_exp3_with_implicit_exploration(weigh):
+    """Where each arm was drawn with probability 1/2 all along, the losses are exact."""
+    stats = [[10, 6, 6, 12.0], [10, 3, 3, 6.0]]
+    first, second = 4 / (0.5 + 0.1), 7 / (0.5 + 0.1)
+    odds = math.exp(0.2 * (second - first))
+    weights = weigh(Exp3(exploration=0.1, implicit=True), stats)
+    assert list(weights) == pytest.approx([odds / (1 + odds), 1 / (1 + odds)])
+    rate = math.sqrt(math.log(2) / (2 * 20)) / 2
+    np.testing.assert_allclose(weigh(Exp3(implicit=True), stats), weigh(Exp3(exploration=rate, implicit=True), stats))
+    assert list(weigh(Exp3(implicit=True), rows((0, 0), (0, 0), (0, 0)))) == pytest.approx([1 / 3] * 3)
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+def test_exp3_keeps_its_bound(implicit, play):
+    horizon, means = 5_000, [0.4, 0.4, 0.6]
+    rate = math.sqrt(3 * math.log(3) / ((math.e - 1) * horizon))
+    bound = 2 * math.sqrt((math.e - 1) * horizon * 3 * math.log(3))
+    policies = [Exp3(implicit=implicit), Exp3(exploration=rate)]
+    for policy in policies:
+        regrets = [play(policy, means, horizon, seed) for seed in range(50)]
+        assert np.mean(regrets) + 4 * np.std(regrets) / math.sqrt(50) < bound
+        assert np.mean(regrets) < 0.4 * 2 / 3 * 0.2 * horizon

@@ -11,6 +11,7 @@ SUMMARIES = {
     "replay": "Replay a log of decisions through a policy.",
     "results": "Show what an experiment has shown so far.",
     "serve": "Answer choose and reward over HTTP.",
+    "simulate": "Simulate policies in an environment, many times over.",
     "verify": "Replay the ledger and compare it with the statistics kept.",
 }
 """One line for each command, so that listing them imports none."""

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from policies import COLUMNS, SELECT, WEIGHTS, Policy
-from policies.kernel import Array
+from policies import SELECT, WEIGHTS, Fixed, Policy
+from policies.kernel import RECORD, Array
+from policies.statistics import empty
 from simulations import loop
 from simulations.feedback import rows
 from simulations.signatures import ADVANCE, DRAW
@@ -56,18 +57,18 @@ def kernels(study: Study) -> dict[Any, Any]:
     environment = type(study.environment)
     found: dict[Any, Any] = {environment.advance: ADVANCE, environment.draw: DRAW}
     for policy in study.policies:
-        found |= {type(policy).select: SELECT, type(policy).weights: WEIGHTS}
+        found |= {type(policy).select: SELECT, _weights(policy): WEIGHTS, type(policy).record: RECORD}
     return found
-
-
-def columns(policy: Policy, dimension: int) -> int:
-    """How many sums an arm has."""
-    return COLUMNS + dimension * (1 + dimension) if policy.contextual else COLUMNS
 
 
 def reads_propensities(policy: Policy) -> bool:
     """Whether the policy learns from reward / propensity, so that each decision's exact probability is needed."""
-    return bool(getattr(policy, "reads_propensities", False))
+    return policy.reads_propensities
+
+
+def _weights(policy: Policy) -> Any:
+    # The loop takes a pointer to one in any case; where it never calls it, that of an A/B test is compiled soonest.
+    return type(policy).weights if reads_propensities(policy) else Fixed.weights
 
 
 def run(block: Block) -> Played:
@@ -102,19 +103,20 @@ def _play(
 ) -> None:
     environment = study.environment
     arms = environment.arms
-    dimension = environment.dimension
     loop.compiled()(
         policy.select,
-        policy.weights,
+        _weights(policy),
+        policy.record,
         environment.advance,
         environment.draw,
         policy.parameters(np.full(arms, 1.0 / arms)),
         environment.parameters(),
         rows(study.feedback),
-        np.zeros((arms, columns(policy, dimension))),
-        np.zeros(dimension),
+        empty(arms, environment.dimension if policy.contextual else 0),
+        np.zeros(environment.features),
         environment.stationary,
         reads_propensities(policy),
+        type(policy).record is Policy.record and not policy.contextual,
         1.0 if policy.half_life is None else 2.0 ** (-1.0 / policy.half_life),
         environment.origin,
         grid,

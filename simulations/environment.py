@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from policies.kernel import Array
 from simulations.signatures import ADVANCE, DRAW, Advance, Draw
 
-Rewards = Literal["binary", "unit", "counts", "any"]
+Rewards = Literal["binary", "unit", "count", "any"]
 
 
 class Environment(BaseModel):
@@ -39,8 +39,13 @@ class Environment(BaseModel):
 
     @property
     def dimension(self) -> int:
-        """How many features the context has; 0 for none."""
+        """How many features an arm is judged by; 0 for none."""
         return 0
+
+    @property
+    def features(self) -> int:
+        """How many numbers the context holds: `dimension`, or `arms` times as many where every arm has its own."""
+        return self.dimension
 
     @property
     def support(self) -> Rewards:

@@ -1,6 +1,7 @@
 """Every environment by its name: a new one is a class and a line here."""
 
 from simulations.changing import Abrupt, Drifting, Seasonal
+from simulations.contextual import Linear, Logistic
 from simulations.environment import Environment
 from simulations.stationary import Bernoulli, Bounded, Gaussian, HeavyTailed, Poisson
 
@@ -15,5 +16,7 @@ ENVIRONMENTS: dict[str, type[Environment]] = {
         Abrupt,
         Drifting,
         Seasonal,
+        Linear,
+        Logistic,
     )
 }

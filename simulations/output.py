@@ -16,7 +16,7 @@ from simulations import curves, summary
 from simulations.simulation import Outcome
 
 NEEDED = ("matplotlib", "pyarrow")
-ADVICE = "plots and Parquet need the extra `research`: pip install 'multiarm[research]'"
+ADVICE = "plots and Parquet need the extra `research`: pip install '.[research]' in a checkout"
 
 
 def free(folder: Path) -> None:

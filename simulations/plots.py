@@ -19,6 +19,8 @@ from simulations import curves
 from simulations.simulation import Outcome
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c564b")
+AREAS = ("#4c9fd0", "#e08a4a", "#4db894", "#d99bc0", "#ecb84f", "#8fcdf2", "#bdbdbd", "#b08d83")
+"""Light enough for black names."""
 GREY = "#777777"
 MOST_ARMS = 8
 """Arms with an area of their own; the rest share one."""
@@ -49,7 +51,7 @@ def regret(outcome: Outcome) -> Figure:
         if bound is not None:
             axes.plot(outcome.grid, bound, color=GREY, linewidth=1.2, linestyle=(0, (4, 2)))
         axes.set_ylim(0.0, top)
-        axes.set_xlim(1 if scale == "log" else 0, outcome.grid[-1])
+        axes.set_xlim(1 if scale == "log" else 0, max(2, outcome.grid[-1]))
         axes.set_xlabel("decisions" if scale == "linear" else "decisions, logarithmic")
         _plain(axes)
     left.set_ylabel("cumulative regret")
@@ -82,15 +84,16 @@ def allocation(outcome: Outcome) -> Figure:
         shares = (counts / (stretch[:, None] if len(chosen) > 1 else grid[:, None])).T
         at = grid[chosen[1:]] if len(chosen) > 1 else grid
         names, shares = _grouped(shares)
-        axes.stackplot(at, shares, colors=[COLOURS[arm % len(COLOURS)] for arm in range(len(names))], alpha=0.75)
+        axes.stackplot(at, shares, colors=AREAS[: len(names)])
         _name_areas(axes, at.astype(np.float64), shares, names)
         axes.set_title(study.labels[number], fontsize=9, loc="left")
         axes.set_ylim(0, 1)
         axes.set_xlim(at[0], at[-1] if at[-1] > at[0] else at[0] + 1)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0%}"))
         _plain(axes)
-    for axes in panels[-columns:]:
+    for axes in panels[max(0, len(study.policies) - columns) : len(study.policies)]:
         axes.set_xlabel("decisions")
+        axes.tick_params(labelbottom=True)
     _title(figure, outcome, "Share of the decisions that each arm gets")
     return figure
 

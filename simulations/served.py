@@ -5,9 +5,10 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from bandit import Engine, Experiment, InvalidInput, Metric, Reweight, Variant
-from policies import Policy
+from policies import POLICIES, Policy
 from policies.kernel import Array
 from simulations.environment import Environment
 from simulations.feedback import arrival, rows
@@ -16,29 +17,39 @@ from simulations.study import Study
 KEY = "simulation"
 
 
-def metric(environment: Environment) -> Metric:
-    """The metric whose events the environment's rewards are."""
-    match environment.support:
+def metric(environment: Environment, policy: Policy) -> Metric:
+    """The metric whose events the environment's rewards are; for a policy of counts, 0 and 1 are counts."""
+    match "count" if policy.rewards == "count" else environment.support:
         case "binary":
             return Metric(key="reward", primary=True)
         case "unit":
             return Metric(key="reward", type="continuous", primary=True, lower=0.0, upper=1.0)
-        case "counts":
+        case "count":
             return Metric(key="reward", type="count", primary=True)
         case _:
             return Metric(key="reward", type="continuous", primary=True, origin=environment.origin)
 
 
 def experiment(environment: Environment, policy: Policy) -> Experiment:
-    """The experiment that serves the policy as it is: no floor, every decision a trial, weights never out of date."""
-    return Experiment(
-        key=KEY,
-        variants=[Variant(key=str(arm)) for arm in range(environment.arms)],
-        metrics=[metric(environment)],
-        policy=policy,
-        sticky=False,
-        reweight=Reweight(floor=0.0, budget=1.0),
-    )
+    """The experiment that serves the policy as it is: no floor, every decision a trial, weights never out of date.
+
+    Raises:
+        InvalidInput: The engine does not serve the policy; the message says why.
+    """
+    if policy.contextual or policy.name not in POLICIES:
+        reason = "reads a context" if policy.contextual else "is not one of those it serves"
+        raise InvalidInput(f"through: 'engine' given, {policy.name} {reason}; 'kernels' simulates it")
+    try:
+        return Experiment(
+            key=KEY,
+            variants=[Variant(key=str(arm)) for arm in range(environment.arms)],
+            metrics=[metric(environment, policy)],
+            policy=policy,
+            sticky=False,
+            reweight=Reweight(floor=0.0, budget=1.0),
+        )
+    except ValidationError as error:
+        raise InvalidInput(f"through: 'engine' given, {InvalidInput.of(error).detail}") from error
 
 
 def play(
@@ -55,12 +66,10 @@ def play(
     """One replication; arguments as of `simulations.loop.play`. A decision takes a second, as it does there.
 
     Raises:
-        InvalidInput: The policy reads a context, which is not handed through.
+        InvalidInput: As `experiment`.
     """
-    if policy.contextual:
-        raise InvalidInput(f"through: 'engine' given, {policy.name} reads a context and is simulated by its kernels")
     environment, feedback = study.environment, rows(study.feedback)
-    world, context, means = environment.parameters(), np.zeros(environment.dimension), np.zeros(environment.arms)
+    world, context, means = environment.parameters(), np.zeros(environment.features), np.zeros(environment.arms)
     counts = np.zeros(environment.arms, np.int64)
     pending: list[tuple[float, int, str, float]] = []
     now, lost, hits, point = 0.0, 0.0, 0, 0

@@ -1,16 +1,18 @@
 """How a policy, an environment or a wrapper is written in one line: `gaussian:means=0/.5/1,sd=1`.
 
-A name, then `:` and parameters separated by commas. A value is a number, `null`, a word, or a list separated by `/`
-(a list of lists separates its rows by `;`).
+A name, then `:` and parameters separated by commas. A value is a number, `null`, `true`, `false`, a word,
+or a list separated by `/` (a list of lists separates its rows by `;`).
 """
 
+import json
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
 from bandit import InvalidInput
 
+WORDS = {"null": None, "none": None, "true": True, "false": False}
 Named = TypeVar("Named", bound=BaseModel)
 
 
@@ -39,8 +41,8 @@ def value(text: str) -> Any:
         return [row if isinstance(row, list) else [row] for row in map(value, text.split(";"))]
     if "/" in text:
         return [value(part) for part in text.split("/")]
-    if text in ("null", "none"):
-        return None
+    if text in WORDS:
+        return WORDS[text]
     for number in (int, float):
         try:
             return number(text)
@@ -55,8 +57,8 @@ def build(given: object, known: Mapping[str, type[Named]], what: str) -> Named:
     Raises:
         InvalidInput: The name or a parameter is unknown or a value is not allowed; the message says what is.
     """
-    if isinstance(given, BaseModel) and not isinstance(given, str | dict):
-        return given  # type: ignore[return-value]
+    if isinstance(given, BaseModel):
+        return cast(Named, given)
     try:
         fields = parse(given) if isinstance(given, str) else given
     except ValueError as error:
@@ -75,7 +77,10 @@ def build(given: object, known: Mapping[str, type[Named]], what: str) -> Named:
     try:
         return known[name].model_validate(lists)
     except ValidationError as error:
-        raise InvalidInput(f"{what} {name}: {InvalidInput.of(error).detail}") from error
+        found = error.errors(include_url=False, include_context=False)[0]
+        if found["loc"]:
+            raise InvalidInput(f"{what} {name}: {': '.join(InvalidInput.of(error).errors[0])}") from error
+        raise InvalidInput(f"{what} {name}: {found['msg'].removeprefix('Value error, ')}") from error
 
 
 def listed(owner: type[BaseModel], field: str, given: Any) -> Any:
@@ -93,17 +98,15 @@ def label(named: BaseModel) -> str:
     name = getattr(named, "name", type(named).__name__)
     fields = type(named).model_fields
     changed = [
-        f"{field}={written(given)}"
-        for field, given in named.model_dump(mode="json").items()
-        if field != "name" and getattr(named, field) != fields[field].default
+        f"{field}={written(given)}" for field, given in named if field != "name" and given != fields[field].default
     ]
     return f"{name}:{','.join(changed)}" if changed else name
 
 
 def written(given: Any) -> str:
     """A value as `value` reads it."""
-    if given is None:
-        return "null"
+    if given is None or isinstance(given, bool):
+        return json.dumps(given)
     if isinstance(given, list | tuple):
         rows = bool(given) and isinstance(given[0], list | tuple)
         return (";" if rows else "/").join(map(written, given))

@@ -1,19 +1,33 @@
 """Environments whose arms never change."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from policies.kernel import Array, kernel
 from simulations.environment import Environment, Rewards
 from simulations.signatures import ADVANCE, DRAW
 
-Means = Annotated[tuple[float, ...], Field(min_length=2, max_length=1000, strict=False)]
-Chances = Annotated[
-    tuple[Annotated[float, Field(ge=0.0, le=1.0)], ...], Field(min_length=2, max_length=1000, strict=False)
-]
-Rates = Annotated[tuple[Annotated[float, Field(ge=0.0)], ...], Field(min_length=2, max_length=1000, strict=False)]
+Number = TypeVar("Number", bound=float)
+MOST_ARMS = 1000
+
+
+def one_an_arm(means: tuple[float, ...]) -> tuple[float, ...]:
+    """The means themselves.
+
+    Raises:
+        ValueError: There are fewer than two, or too many.
+    """
+    if not 2 <= len(means) <= MOST_ARMS:
+        raise ValueError(f"{len(means)} given, must be 2 to {MOST_ARMS}, one for each arm")
+    return means
+
+
+Arms = Annotated[tuple[Number, ...], Field(strict=False), AfterValidator(one_an_arm)]
+Means = Arms[float]
+Chances = Arms[Annotated[float, Field(ge=0.0, le=1.0)]]
+Rates = Arms[Annotated[float, Field(ge=0.0)]]
 
 
 @kernel(ADVANCE)
@@ -107,7 +121,7 @@ class Poisson(Stationary):
     """Counts: 0, 1, 2 and so on."""
 
     draw = staticmethod(poisson_draw)
-    rewards: ClassVar[Rewards] = "counts"
+    rewards: ClassVar[Rewards] = "count"
 
     name: Literal["poisson"] = "poisson"
     means: Rates = Field(description="Expected count, per arm.")

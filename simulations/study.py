@@ -4,11 +4,11 @@ import importlib.util
 import json
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
 
 from bandit import InvalidInput
 from policies import POLICIES, Policy
@@ -20,9 +20,9 @@ from simulations.feedback import FEEDBACK, Feedback
 MOST_HORIZON = 10**9
 MOST_REPLICATIONS = 10**6
 FITS: dict[str, tuple[str, ...]] = {
-    "any": ("binary", "unit", "counts", "any"),
+    "any": ("binary", "unit", "count", "any"),
     "unit": ("binary", "unit"),
-    "counts": ("binary", "counts"),
+    "count": ("binary", "count"),
 }
 """Rewards of environments that each kind of policy is sound for."""
 
@@ -46,32 +46,18 @@ def load(path: Path) -> None:
         found.loader.exec_module(module)
     except Exception as error:
         raise InvalidInput(f"{path}: {type(error).__name__}: {error}") from error
-    before = len(own_policies) + len(own_environments)
+    kept = 0
     for value in vars(module).values():
         if not isinstance(value, type) or value.__module__ != name:
             continue
         if issubclass(value, Environment) and hasattr(value, "draw"):
             own_environments[value.model_fields["name"].default] = value
+            kept += 1
         elif issubclass(value, Policy) and hasattr(value, "select"):
             own_policies[value.model_fields["name"].default] = value
-    if len(own_policies) + len(own_environments) == before:
+            kept += 1
+    if not kept:
         raise InvalidInput(f"{path}: has no class that is a Policy or an Environment")
-
-
-def _policies(given: Any) -> Any:
-    if not isinstance(given, list | tuple):
-        given = [given]
-    return tuple(spec.build(each, {**POLICIES, **own_policies}, "policy") for each in given)
-
-
-def _environment(given: Any) -> Any:
-    return spec.build(given, {**ENVIRONMENTS, **own_environments}, "environment")
-
-
-def _feedback(given: Any) -> Any:
-    if not isinstance(given, list | tuple):
-        given = [given]
-    return tuple(spec.build(each, FEEDBACK, "feedback") for each in given)
 
 
 class Study(BaseModel):
@@ -79,11 +65,9 @@ class Study(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    policies: Annotated[
-        tuple[SerializeAsAny[Policy], ...], BeforeValidator(_policies), Field(min_length=1, max_length=100)
-    ]
-    environment: Annotated[SerializeAsAny[Environment], BeforeValidator(_environment)]
-    feedback: Annotated[tuple[SerializeAsAny[Feedback], ...], BeforeValidator(_feedback)] = ()
+    policies: Annotated[tuple[SerializeAsAny[Policy], ...], Field(min_length=1, max_length=100)]
+    environment: SerializeAsAny[Environment]
+    feedback: tuple[SerializeAsAny[Feedback], ...] = ()
     horizon: int = Field(default=10_000, ge=1, le=MOST_HORIZON, description="Decisions in a replication.")
     replications: int = Field(default=200, ge=1, le=MOST_REPLICATIONS, description="Independent repetitions.")
     seed: int = Field(default=0, ge=0, lt=2**63, description="Where all random numbers come from.")
@@ -115,20 +99,32 @@ _KINDS = {
     "any": "any real numbers",
     "unit": "numbers in [0, 1]",
     "binary": "0 and 1",
-    "counts": "counts from 0",
+    "count": "counts from 0",
 }
 
 
 def study(given: Mapping[str, Any]) -> Study:
-    """The study with these fields.
+    """The study with these fields; policies, environment and feedback as objects, specs or tables.
 
     Raises:
         InvalidInput: Something is unknown, not allowed or does not fit; the message names it.
     """
+    fields = dict(given)
+    if "environment" in fields:
+        fields["environment"] = spec.build(fields["environment"], ENVIRONMENTS | own_environments, "environment")
+    if "policies" in fields:
+        known = POLICIES | own_policies
+        fields["policies"] = tuple(spec.build(each, known, "policy") for each in _several(fields["policies"]))
+    if "feedback" in fields:
+        fields["feedback"] = tuple(spec.build(each, FEEDBACK, "feedback") for each in _several(fields["feedback"]))
     try:
-        return Study.model_validate(dict(given))
+        return Study.model_validate(fields)
     except ValidationError as error:
         raise InvalidInput.of(error) from error
+
+
+def _several(given: Any) -> Sequence[Any]:
+    return given if isinstance(given, list | tuple) else [given]
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def test_in_a_program(tmp_path, monkeypatch, capsys):
     exec(blocks("python")[1], {})
     said = capsys.readouterr().out
     assert re.search(r"^(control \{\}|short \{'text': 'Pay'\}) 0\.5$", said, re.MULTILINE), said
-    verified = run(blocks("sh")[2], tmp_path)
+    verified = run(blocks("sh")[3], tmp_path)
     assert verified.startswith("ok")
 
 
@@ -63,8 +63,12 @@ def test_replay(tmp_path):
     assert "matched" in run(blocks("sh")[1], tmp_path)
 
 
+def test_simulate(tmp_path):
+    assert re.search(r"^thompson_beta +\d", run(blocks("sh")[2], tmp_path), re.MULTILINE)
+
+
 def test_every_block_is_tested():
-    assert (len(blocks("sh")), len(blocks("python"))) == (3, 3)
+    assert (len(blocks("sh")), len(blocks("python"))) == (4, 3)
 
 
 def test_the_commands_exist():
@@ -72,4 +76,3 @@ def test_the_commands_exist():
     for target in re.findall(r"make (\w+)", README):
         assert target == "nothing" or re.search(rf"^{target}:", makefile, re.MULTILINE), target
     assert "make test" in (ROOT / ".ci" / "run").read_text()
-

@@ -35,5 +35,5 @@ def test_an_address_of_another_form_is_refused(address):
 @pytest.mark.filterwarnings("ignore")
 def test_nobody_there(monkeypatch):
     monkeypatch.setattr("simulations.cluster.PATIENCE", "1s")
-    with pytest.raises(InvalidInput, match="--executor: dask://127.0.0.1:9: "), connect("dask://127.0.0.1:9"):
+    with pytest.raises(InvalidInput, match=r"--executor: dask://127\.0\.0\.1:9: "), connect("dask://127.0.0.1:9"):
         pass

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy import stats as distributions
+from scipy.special import expit
 
+from bandit import InvalidInput
 from policies import kernel
 from simulations import ADVANCE, DRAW, ENVIRONMENTS, Environment, simulate, spec
 from simulations.changing import Abrupt, Drifting, Seasonal
@@ -108,7 +110,7 @@ def test_seasonal_means_swing_out_of_phase():
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_every_environment_has_what_the_loop_needs(name):
-    lists = {"abrupt": "means=.2/.8;.8/.2,at=5"}
+    lists = {"abrupt": "means=.2/.8;.8/.2,at=5", "linear": "coefficients=0/1;0/2", "logistic": "coefficients=0/1;0/2"}
     environment = build(f"{name}:{lists.get(name, 'means=.2/.8')}")
     assert environment.arms == 2
     assert environment.parameters().dtype == np.float64
@@ -119,6 +121,37 @@ def test_every_environment_has_what_the_loop_needs(name):
         np.testing.assert_array_equal(environment.first_means(), walk(environment, 1)[0])
     else:
         assert environment.first_means() is None
+
+
+def contexts(environment, steps=5000):
+    rng, means, context = np.random.default_rng(4), np.zeros(environment.arms), np.zeros(environment.features)
+    for step in range(steps):
+        environment.advance(float(step), environment.parameters(), rng, context, means)
+        yield context.copy(), means.copy()
+
+
+def test_contexts_are_a_constant_and_normal_features():
+    environment = build("logistic:coefficients=-1/1/.5;.5/-1/0")
+    found, means = map(np.array, zip(*contexts(environment), strict=True))
+    assert (found[:, 0] == 1).all()
+    for feature in (1, 2):
+        assert distributions.kstest(found[:, feature], "norm").pvalue > 1e-3
+    np.testing.assert_allclose(means, expit(found @ np.array(environment.coefficients).T))
+    assert (environment.arms, environment.dimension, environment.features) == (2, 3, 3)
+
+
+def test_arms_may_have_features_of_their_own():
+    environment = build("linear:coefficients=-1/1/.5,choices=4")
+    assert (environment.arms, environment.dimension, environment.features) == (4, 3, 12)
+    for context, means in contexts(environment, 20):
+        np.testing.assert_allclose(means, context.reshape(4, 3) @ environment.coefficients[0])
+    assert distributions.kstest(drawn(environment, 2.0), distributions.norm(2, 1).cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("wrong", ["0/1", "0/1;2", "0/1;0/2,choices=2"])
+def test_coefficients_and_arms_must_fit(wrong):
+    with pytest.raises(InvalidInput, match=r"coefficients: the rows|choices: .* given with \d rows of coefficients"):
+        build(f"linear:coefficients={wrong}")
 
 
 @kernel(ADVANCE)
@@ -159,7 +192,7 @@ def test_a_users_own_environment():
     [
         ({"advance": certain_draw}, r"Mine.advance: .* must be a function with @kernel\(ADVANCE\)"),
         ({"draw": lambda mean: mean}, r"Mine.draw: .* must be a function with @kernel\(DRAW\)"),
-        ({"rewards": "positive"}, "Mine.rewards: must be declared as one of binary, unit, counts, any"),
+        ({"rewards": "positive"}, "Mine.rewards: must be declared as one of binary, unit, count, any"),
         ({"name": "other"}, "Mine.name: must be declared"),
         ({"arms": None}, "Mine.arms: must be defined"),
         ({"parameters": None}, "Mine.parameters: must be defined"),

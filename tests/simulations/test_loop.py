@@ -1,6 +1,8 @@
 """The compiled loop against one written plainly, and against figures computed by others."""
 
 import math
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import ClassVar, Literal
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 
 from policies import COLUMNS, COUNT, POLICIES, SELECT, SQUARES, SUM, WEIGHTED, WEIGHTS, Policy, kernel
+from simulations import ENVIRONMENTS as ENVIRONMENTS_KNOWN
 from simulations import loop, simulate
 from simulations.block import POLICY, REWARD, WORLD, generator
 from simulations.feedback import arrival, rows
@@ -24,6 +27,9 @@ ENVIRONMENTS = [
     "abrupt:means=.2/.5;.5/.2,at=20",
     "drifting:means=.2/.5/.4,step=.1",
     "seasonal:means=.2/.5/.4,period=30",
+    "linear:coefficients=0/1;0/-1",
+    "linear:coefficients=.5/1/-1,choices=3",
+    "logistic:coefficients=0/1;0/-1",
 ]
 FEEDBACK = [
     [],
@@ -41,28 +47,35 @@ def plainly(defined, policy, replication):
     streams = [generator(defined.seed, replication, stream) for stream in (POLICY, WORLD, REWARD)]
     policy_rng, world_rng, reward_rng = streams
     params, world = policy.parameters(np.full(arms, 1 / arms)), environment.parameters()
-    context, means = np.zeros(environment.dimension), np.zeros(arms)
+    context, means = np.zeros(environment.features), np.zeros(arms)
+    size = environment.dimension if policy.contextual else 0
     seen, regret = [], [0.0]
     for step in range(defined.horizon):
         if step == 0 or not environment.stationary:
             environment.advance(float(step), world, world_rng, context, means)
-        stats = np.zeros((arms, COLUMNS))
-        for due, decided, arm, reward in seen:
+        stats = np.zeros((arms, COLUMNS + size + size * size))
+        for due, decided, arm, reward, x in seen:
             if due <= step:
                 weight = 1.0 if policy.half_life is None else 2.0 ** ((decided - step) / policy.half_life)
                 stats[arm, [COUNT, SUM, SQUARES, WEIGHTED]] += weight * np.array([1, reward, reward**2, reward])
+                if size:
+                    x = x[arm * size : (arm + 1) * size] if len(x) > size else x
+                    stats[arm, COLUMNS:] += weight * np.concatenate([reward * x, np.outer(x, x).ravel()])
         arm = policy.select(stats, context, float(stats[:, COUNT].sum()), params, policy_rng)
         reward = environment.draw(float(means[arm]), arm, float(step), world, reward_rng) - environment.origin
         feedback = rows(defined.feedback)
         due = arrival(step + 1.0, feedback, world_rng) if len(feedback) else step + 1.0
-        seen.append((due, step, arm, reward))
+        seen.append((due, step, arm, reward, context.copy()))
         regret.append(regret[-1] + means.max() - means[arm])
     return regret[1:]
 
 
 def fitting(environment):
-    support = study({"policies": ["fixed"], "environment": environment}).environment.support
-    return [name for name, cls in POLICIES.items() if support in FITS[cls.rewards] and not cls.contextual]
+    world = study({"policies": ["fixed"], "environment": environment}).environment
+    fits = [name for name, cls in POLICIES.items() if world.support in FITS[cls.rewards]]
+    # Those with sums of their own are told apart below.
+    fits = [name for name in fits if POLICIES[name].record is Policy.record]
+    return [name for name in fits if world.dimension or not POLICIES[name].contextual]
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -192,3 +205,31 @@ def test_the_loop_is_compiled_once():
     simulate(["fixed", "ucb1"], BERNOULLI, horizon=10, replications=1)
     simulate(["softmax"], "gaussian:means=0/1", horizon=10, replications=1, feedback=["batched:size=2"])
     assert len(loop.compiled().signatures) == 1
+
+
+def test_machine_code_is_found_again_by_other_processes():
+    program = """
+from simulations import ENVIRONMENTS, loop
+print(loop._play.digest, *(kernel.digest for cls in ENVIRONMENTS.values() for kernel in (cls.advance, cls.draw)))
+"""
+    one, other = (subprocess.run([sys.executable, "-c", program], check=True, capture_output=True) for _ in range(2))
+    assert one.stdout == other.stdout
+    assert len(one.stdout.split()) == 1 + 2 * len(ENVIRONMENTS_KNOWN)
+
+
+def test_policies_with_a_context_use_it():
+    environment = "logistic:coefficients=0/2;0/-2"
+    policies = [name for name, cls in POLICIES.items() if cls.contextual and "binary" in FITS[cls.rewards]]
+    outcome = simulate([*policies, "thompson_beta"], environment, horizon=400, replications=5)
+    *with_context, without = outcome.regret[:, :, -1].mean(axis=1)
+    assert len(with_context) == len(policies)
+    assert max(with_context, default=0.0) < without / 2
+
+
+def test_arms_with_features_of_their_own():
+    environment = "linear:coefficients=0/1,choices=4"
+    policies = [f"{name}:shared=true" for name, cls in POLICIES.items() if "shared" in cls.model_fields]
+    policies = [name for name in policies if "any" in FITS[POLICIES[name.split(":")[0]].rewards]]
+    outcome = simulate([*policies, "thompson_normal"], environment, horizon=400, replications=5)
+    *with_context, without = outcome.regret[:, :, -1].mean(axis=1)
+    assert max(with_context, default=0.0) < without / 2

@@ -12,6 +12,7 @@ from simulations import ENVIRONMENTS, simulate, spec
 from simulations.served import metric
 from simulations.study import FITS
 
+
 class Unknown(Fixed):
     """Not in the table."""
 
@@ -60,9 +61,10 @@ def test_what_the_table_of_policies_lacks_is_refused():
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_rewards_are_events_of_a_metric(name):
-    text = "abrupt:means=.2/.8;.8/.2,at=5" if name == "abrupt" else f"{name}:means=.2/.8"
+    lists = {"abrupt": "means=.2/.8;.8/.2,at=5", "linear": "coefficients=0/1;0/2", "logistic": "coefficients=0/1;0/2"}
+    text = f"{name}:{lists.get(name, 'means=.2/.8')}"
     environment = spec.build(text, ENVIRONMENTS, "environment")
     rng, params = np.random.default_rng(1), environment.parameters()
     for _ in range(50):
         reward = environment.draw(0.5, 0, 0.0, params, rng)
-        assert metric(environment).refusal(reward) is None
+        assert metric(environment, Fixed()).refusal(reward) is None

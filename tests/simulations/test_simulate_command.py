@@ -156,7 +156,7 @@ def execute(study, workers):
 command.execute = execute
 command.simulate()
 """
-    arguments = ["--policy", "ucb1", "--means", ".1,.2", "--horizon", "20000", "--replications", "1000000"]
+    arguments = ["--policy", "ucb1", "--means", ".1,.2", "--horizon", "20000", "--replications", "50000"]
     process = subprocess.Popen(
         [sys.executable, "-c", program, *arguments, "--out", "run"],
         cwd=tmp_path,

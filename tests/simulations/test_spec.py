@@ -89,6 +89,7 @@ WRONG = [
     ({"environment": "seasonal:means=0/1"}, r"means: from -0.1 to 1.1 given, must lie in \[0, 1\]"),
     ({"environment": "abrupt:means=0/1;1/0,at=0"}, "at: 1 steps given, must be 1 for 2 rows of means, above 0"),
     ({"environment": "abrupt:means=0/1;1,at=3"}, "the rows must all have the same number of arms"),
+    ({"policies": ["lin_ucb"]}, "lin_ucb reads a context, bernoulli has none"),
     ({"environment": "drifting:means=0/2"}, r"means: must lie between lower \(0\) and upper \(1\)"),
     ({"feedback": ["late"]}, "feedback: 'late' is unknown, must be one of delayed, batched, missing"),
     ({"feedback": ["missing:probability=2"]}, "feedback missing: probability: .*less than or equal to 1, given 2"),

@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field, JsonValue, field_validator
 
 from bandit.errors import NotFound
-from bandit.experiment import Key, Model
+from bandit.experiment import Model
 
 MOST_JSON_BYTES = 16_384
 MOST_DEPTH = 20
 
+Name = Annotated[str, Field(min_length=1, max_length=100, description="A key; one that does not exist is unknown.")]
 Unit = Annotated[str, Field(min_length=1, max_length=256)]
 IdempotencyKey = Annotated[str, Field(min_length=1, max_length=256)]
 Reason = Literal["drawn", "holdout", "hashed", "sticky", "reassigned"]
@@ -20,11 +21,11 @@ Reason = Literal["drawn", "holdout", "hashed", "sticky", "reassigned"]
 class ChooseRequest(Model):
     """A request for a decision."""
 
-    experiment: Key
+    experiment: Name
     unit: Unit | None = Field(default=None, description="Who is assigned; without one, nothing is remembered.")
     context: dict[str, JsonValue] | None = Field(default=None, description="Features that a policy reads.")
     attributes: dict[str, JsonValue] | None = Field(default=None, description="What targeting and segments read.")
-    eligible: list[Key] | None = Field(default=None, min_length=1, max_length=1000, description="Unset: all variants.")
+    eligible: list[Name] | None = Field(default=None, min_length=1, max_length=1000, description="Unset: all variants.")
     defer: bool = Field(default=False, description="Count for nothing until activated.")
     idempotency_key: IdempotencyKey | None = Field(default=None, description="Repeats get the same decision.")
 

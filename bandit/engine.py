@@ -110,7 +110,7 @@ class Engine:
             InvalidInput: An argument is not allowed.
             StoreError: The decision could not be kept, so none was made.
         """
-        given: dict[str, Any] = {"experiment": experiment, "defer": defer}
+        given: dict[str, Any] = {"experiment": experiment}
         if unit is not None:
             given["unit"] = unit
         if context is not None:
@@ -119,9 +119,15 @@ class Engine:
             given["attributes"] = dict(attributes)
         if eligible is not None:
             given["eligible"] = list(eligible)
+        if defer is not False:
+            given["defer"] = defer
         if idempotency_key is not None:
             given["idempotency_key"] = idempotency_key
-        return self.decide(_valid(_choose_request, given))
+        try:
+            request = _choose_request(given)
+        except ValidationError as error:
+            raise InvalidInput.of(error) from error
+        return self._journal.run(choose, request)
 
     def decide(self, request: ChooseRequest) -> Decision:
         """`choose` for a request that was validated already."""
@@ -163,7 +169,11 @@ class Engine:
             given["metric"] = metric
         if idempotency_key is not None:
             given["idempotency_key"] = idempotency_key
-        return self.settle(_valid(_reward_request, given))
+        try:
+            request = _reward_request(given)
+        except ValidationError as error:
+            raise InvalidInput.of(error) from error
+        return self.settle(request)
 
     def settle(self, request: RewardRequest) -> str:
         """`reward` for a request that was validated already."""

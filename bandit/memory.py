@@ -19,7 +19,7 @@ from bandit.trial import Drawn, Outcome, Record, moments
 from policies import COLUMNS, statistics
 
 MOST_CACHED = 32_768
-SEEN_BITS = 1 << 26
+SEEN_BITS = 1 << 23
 ALL_EPOCHS = 0
 
 Place = TypeVar("Place", bound=tuple[int, ...])
@@ -56,7 +56,7 @@ class Memory:
         self.by_id: dict[int, Running] = {}
         self.rows: dict[int, DecisionRow] = {}
         self.records: dict[int, Record] = {}
-        self.seats: dict[tuple[int, str, str], DecisionRow] = {}
+        self.seats: dict[str, DecisionRow] = {}
         self.answered: dict[tuple[int, str], DecisionRow] = {}
         self.epochs: dict[tuple[int, int, str], list[float]] = {}
         self.drawn: dict[tuple[int, int, str], Drawn] = {}
@@ -236,26 +236,26 @@ class Memory:
 
     def seat(self, running: Running, unit: str, mask: str) -> DecisionRow | None:
         """The decision by which a unit got its variant, in general or for a mask; None for one never seen."""
-        place = (running.id, unit, mask)
+        place = f"{running.id}/{mask}/{unit}"
         seat = self.seats.get(place)
         if seat is None:
             bit = hash(place) & (SEEN_BITS - 1)
             if self.alone and not running.inherited and not self._seen[bit >> 3] >> (bit & 7) & 1:
                 return None
-            seat = self.store.reader().seat(*place)
+            seat = self.store.reader().seat(running.id, unit, mask)
             if seat is not None:
                 self.seats[place] = seat
         return seat
 
-    def give_seat(self, running: Running, unit: str, mask: str, row: DecisionRow) -> None:
-        """Makes a decision the one by which a unit has its variant, in general or for a mask."""
-        place = (running.id, unit, mask)
-        if place in self.seats:
-            self.touched.add(running)
+    def give_seat(self, running: Running, unit: str, mask: str, row: DecisionRow, *, instead: bool) -> None:
+        """Makes a decision the one by which a unit has its variant, in general or for a mask, `instead` of another."""
+        place = f"{running.id}/{mask}/{unit}"
         bit = hash(place) & (SEEN_BITS - 1)
         self._seen[bit >> 3] |= 1 << (bit & 7)
         self.batch.units.append((running.id, unit, mask, row.id))
         self.seats[place] = row
+        if instead:
+            self.touched.add(running)
 
     def outcome(self, record: Record, metric: int) -> Outcome:
         """What a decision's events add up to for a metric; empty where there were none."""

@@ -2,6 +2,7 @@
 
 import random
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -67,15 +68,18 @@ def figures() -> Iterator[Figure]:
         ):
             engine.create(experiment(key, reweight))
             engine.start(key)
-        units = (f"u{number}" for number in count())
-        ids = [engine.choose("still", next(units)).id for _ in range(60_000)]
-        waiting = iter(ids)
+        units = iter([f"u{number}" for number in range(150_000)])
+        made: deque[str] = deque()
+        old = iter([engine.choose("still", next(units)).id for _ in range(30_000)])
+        for _ in range(60_000):  # enough for the old ones to have left the memory
+            engine.choose("still", next(units))
         measured = beside(
             {
-                "choose": lambda: engine.choose("still", next(units)),
+                "choose": lambda: made.append(engine.choose("still", next(units)).id),
+                "reward": lambda: engine.reward(made.popleft(), 1.0),
+                "reward an old one": lambda: engine.reward(next(old), 1.0),
                 "choose again": lambda: engine.choose("still", "u7"),
                 "choose without unit": lambda: engine.choose("still"),
-                "reward": lambda: engine.reward(next(waiting), 1.0),
                 "second": alternate(engine, "second"),
                 "exact": alternate(engine, "exact"),
                 "river": river(),
@@ -90,6 +94,7 @@ def figures() -> Iterator[Figure]:
     yield Figure("choose, a unit that has its variant", measured["choose again"], "us", 5)
     yield Figure("choose, no unit", measured["choose without unit"], "us", 5)
     yield Figure("reward", measured["reward"], "us", 10)
+    yield Figure("reward of a decision that memory has let go", measured["reward an old one"], "us")
     yield Figure("river: Thompson pull and update", measured["river"], "us")
     yield Figure("MABWiser: Thompson predict and fit", measured["mabwiser"], "us")
     yield Figure("choose and reward, every 1s", measured["second"] / measured["river"], "x", 1, peer="river")

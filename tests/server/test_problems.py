@@ -62,7 +62,7 @@ def test_a_body_that_breaks_off_is_400(client, running):
         ({"eligible": []}, "eligible"),
         ({"defer": "yes"}, "defer"),
         ({"surprise": 1}, "surprise"),
-        ({"experiment": "no spaces"}, "experiment"),
+        ({"experiment": "x" * 101}, "experiment"),
     ],
 )
 def test_every_wrong_field_is_named(client, running, body, field):

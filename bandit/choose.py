@@ -39,15 +39,13 @@ def choose(memory: Memory, request: ChooseRequest, now: float) -> Decision:
         raise WrongState(f"experiment {experiment.key!r} is {experiment.status}: {advice}")
     mask = "" if request.eligible is None else running.mask(request.eligible)
     unit = request.unit if experiment.sticky else None
-    seat, place = None, ""
-    if unit is not None:
-        seat = memory.seat(running, unit, "")
-        if seat is not None and mask and seat.variant not in running.members(mask):
-            seat, place = memory.seat(running, unit, mask), mask
-            reassigned = True
-        else:
-            reassigned = seat is not None
-        if seat is not None and not running.fixed and seat.variant in running.members(mask):
+    seat = None if unit is None else memory.seat(running, unit, "")
+    place, reassigned = "", seat is not None
+    if seat is not None:
+        members = running.members(mask)
+        if mask and seat.variant not in members:
+            seat, place = memory.seat(running, unit or "", mask), mask
+        if seat is not None and not running.fixed and seat.variant in members:
             return _keep(memory, running, request, seat, now)
 
     if running.serial != memory.serial:
@@ -62,7 +60,7 @@ def choose(memory: Memory, request: ChooseRequest, now: float) -> Decision:
     else:
         variant, held_out = allocation.draw(memory.random)
         reason = "holdout" if held_out else "drawn"
-    if unit is not None and reassigned:
+    if reassigned:
         reason = "reassigned"
 
     probabilities = allocation.probabilities

@@ -110,7 +110,7 @@ class GroupCommit:
             Overloaded: Too many wait already, or for too long.
             StoreError: The transaction could not be committed; nothing in it was done.
         """
-        if threading.current_thread() is threading.main_thread():
+        if threading.get_ident() == threading.main_thread().ident:
             with _Undisturbed():
                 held: Result = self._run(_Ticket(function, arguments))
             return held

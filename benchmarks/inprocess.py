@@ -75,11 +75,11 @@ def figures() -> Iterator[Figure]:
             engine.choose("still", next(units))
         measured = beside(
             {
-                "choose": lambda: made.append(engine.choose("still", next(units)).id),
+                "choose": lambda: engine.choose("still", next(units)),
+                "choose without unit": lambda: made.append(engine.choose("still").id),
                 "reward": lambda: engine.reward(made.popleft(), 1.0),
                 "reward an old one": lambda: engine.reward(next(old), 1.0),
                 "choose again": lambda: engine.choose("still", "u7"),
-                "choose without unit": lambda: engine.choose("still"),
                 "second": alternate(engine, "second"),
                 "exact": alternate(engine, "exact"),
                 "river": river(),

@@ -20,6 +20,10 @@ from server.serialisation import STATUSES, DecisionText, array, problem
 # Shorter than a key in a body may be, so that the place in a batch can be added.
 HEADER_KEY: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(pattern=r"^[!-~]{1,200}$")])
 
+# What model_validate_json calls, a third cheaper.
+_choose_request = ChooseRequest.__pydantic_validator__.validate_json
+_reward_request = RewardRequest.__pydantic_validator__.validate_json
+
 
 class Operations:
     """The operations of an engine.
@@ -36,7 +40,7 @@ class Operations:
 
     def choose(self, body: bytes, token: str | None) -> bytes:
         """Decide which variant to serve."""
-        request = ChooseRequest.model_validate_json(body)
+        request = _choose_request(body)
         if token is not None and request.idempotency_key is None:
             request = request.model_copy(update={"idempotency_key": idempotency_key(token)})
         decision = self._engine.decide(request)
@@ -45,7 +49,7 @@ class Operations:
 
     def reward(self, body: bytes, token: str | None) -> bytes:
         """Say what happened after a decision."""
-        request = RewardRequest.model_validate_json(body)
+        request = _reward_request(body)
         if token is not None and request.idempotency_key is None:
             request = request.model_copy(update={"idempotency_key": idempotency_key(token)})
         status = self._engine.settle(request)

@@ -1,4 +1,4 @@
-"""What a server says when it is ready: a line in the log, and to people what to try."""
+"""What a server says when it is ready: to people what to try, and then a line in the log."""
 
 import http.client
 import logging
@@ -39,13 +39,16 @@ def _announce(place: Place) -> None:
     while not _answers(place.address, place.port):
         time.sleep(0.02)
     url = f"http://{bracketed(place.address)}:{place.port}"
+    if place.unsaid.acquire(block=False):
+        _tell_people(url, place.db)
     _log.info("ready", extra={"address": url, "db": place.db})
-    if not place.unsaid.acquire(block=False):
-        return
+
+
+def _tell_people(url: str, db: str) -> None:
     experiment = '{"key":"greeting","variants":[{"key":"hello"},{"key":"hi"}],"metrics":[{"key":"reply"}]}'
     request = '{"experiment":"greeting","unit":"user-1"}'
     click.echo(
-        f"multiarm answers on {url} and keeps everything in {place.db}; its routes are on {url}/docs. Try it:\n\n"
+        f"multiarm answers on {url} and keeps everything in {db}; its routes are on {url}/docs. Try it:\n\n"
         f"curl {url}/v1/experiments -d '{experiment}' \\\n"
         f"  --next -X POST {url}/v1/experiments/greeting/start \\\n"
         f"  --next {url}/v1/choose -d '{request}'\n"

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
+from bandit.bell import mine, ring
 from bandit.errors import MultiarmError, Overloaded, StoreError, StoreUnusable
 from bandit.memory import MOST_CACHED, Memory
 from bandit.reward import close_windows
@@ -47,15 +48,15 @@ class Journal(Protocol):
 
 
 class _Ticket:
-    """An operation that waits for its commit, and the lock that its thread sleeps on."""
+    """An operation that waits for its commit, and the bell that its thread sleeps by."""
 
-    __slots__ = ("arguments", "done", "error", "function", "result", "wake")
+    __slots__ = ("arguments", "bell", "done", "error", "function", "leads", "result")
 
     def __init__(self, function: Callable[..., Any], arguments: tuple[object, ...]) -> None:
         self.function = function
         self.arguments = arguments
-        self.wake = threading.Lock()
-        self.wake.acquire()
+        self.bell = mine()
+        self.leads = False
         self.done = False
         self.result: Any = None
         self.error: BaseException | None = None
@@ -124,15 +125,14 @@ class GroupCommit:
             if self._leading and time.monotonic() - self._begun > LONGEST_WAIT_SECONDS:
                 raise Overloaded(f"the store has not answered for {LONGEST_WAIT_SECONDS:g} s")
             self._waiting.append(ticket)
-            leads = not self._leading
-            if leads:
+            if not self._leading:
                 self._begun = time.monotonic()
-            self._leading = True
+                self._leading = ticket.leads = True
             if self._gathering and len(self._waiting) >= self._expected:
                 self._gathering = False
                 self._arrived.release()
-        if not leads:
-            ticket.wake.acquire()
+        while not (ticket.leads or ticket.done):
+            ticket.bell.wait()
         if not ticket.done:
             self._lead(ticket)
         if ticket.error is not None:
@@ -146,15 +146,16 @@ class GroupCommit:
             self._expected = len(tickets)
             self._begun = time.monotonic()
         self._commit(tickets)
-        with self._mutex:
-            if self._waiting:
-                self._waiting[0].wake.release()
-            else:
-                self._leading = False
         for ticket in tickets:
             ticket.done = True
-            if ticket is not own:
-                ticket.wake.release()
+        woken = [ticket.bell for ticket in tickets if ticket is not own]
+        with self._mutex:
+            self._leading = bool(self._waiting)
+            if self._leading:
+                successor = self._waiting[0]
+                successor.leads = True
+                woken.append(successor.bell)
+        ring(woken)
 
     def _gather(self) -> None:
         """Waits for as many operations as last time, but not for long."""

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from flask import Response, g, request
+from flask import Response, request
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from bandit import Engine
@@ -18,6 +18,7 @@ from server.requests import MOST_BODY_BYTES, identify, read_body
 from server.routes import Route, table
 
 HOT = ("/v1/choose", "/v1/reward")
+_STARTED = "multiarm.started"
 PROBES = {"/healthz", "/readyz", "/metrics"}
 
 
@@ -96,7 +97,7 @@ def _observe(app: API, metrics: Metrics, quiet: set[str]) -> None:
 
     @app.before_request
     def begin() -> None:
-        g.started = time.perf_counter()
+        request.environ[_STARTED] = time.perf_counter()
 
     @app.after_request
     def end(response: Response) -> Response:
@@ -104,7 +105,7 @@ def _observe(app: API, metrics: Metrics, quiet: set[str]) -> None:
         request_id = identify(environ)
         response.headers["X-Request-Id"] = request_id
         method, route = environ["REQUEST_METHOD"], rule.rule if rule is not None else "unmatched"
-        seconds = time.perf_counter() - g.started
+        seconds = time.perf_counter() - environ[_STARTED]
         metrics.request(method, route, status, seconds)
         if status >= 400 or route not in quiet:
             log_request(request_id, method, route, status, seconds)

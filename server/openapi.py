@@ -1,6 +1,6 @@
 """The description of the routes as OpenAPI 3.1, with pydantic's own schemas of the very models that validate."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
@@ -52,6 +52,10 @@ class API(OpenAPI):
             validation_error_model=Problem,
         )
         self.schemas: dict[str, Any] = {}
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function itself: none here is a coroutine, and Flask would find that out anew for every request."""
+        return func
 
     def generate_spec_json(self) -> None:
         """Describes every route that was added."""

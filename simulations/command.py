@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from bandit import InvalidInput, MultiarmError
+from bandit import InvalidInput, MultiarmError, spec
 from policies import POLICIES
-from simulations import block, loop, output, published, simulation, spec, summary
+from simulations import block, loop, output, published, simulation, summary
 from simulations import study as studying
 from simulations.environments import ENVIRONMENTS
 from simulations.feedback import FEEDBACK

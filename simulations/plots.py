@@ -133,7 +133,7 @@ def _plain(axes: Axes) -> None:
 
 
 def _title(figure: Figure, outcome: Outcome, title: str) -> None:
-    from simulations.spec import label
+    from bandit.spec import label
 
     environment = label(outcome.study.environment)
     if len(environment) > 80:

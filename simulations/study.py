@@ -10,9 +10,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, model_validator
 
-from bandit import InvalidInput
+from bandit import InvalidInput, spec
 from policies import POLICIES, Policy
-from simulations import spec
 from simulations.environment import Environment
 from simulations.environments import ENVIRONMENTS
 from simulations.feedback import FEEDBACK, Feedback

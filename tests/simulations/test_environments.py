@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from scipy import stats as distributions
 from scipy.special import expit
 
-from bandit import InvalidInput
+from bandit import InvalidInput, spec
 from policies import kernel
-from simulations import ADVANCE, DRAW, ENVIRONMENTS, Environment, simulate, spec
+from simulations import ADVANCE, DRAW, ENVIRONMENTS, Environment, simulate
 from simulations.changing import Abrupt, Drifting, Seasonal
 from simulations.feedback import FEEDBACK, arrival, rows
 from simulations.pending import DECIDED, DUE, FIELDS, grown, pop, push

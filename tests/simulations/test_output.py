@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from bandit import InvalidInput
-from simulations import curves, output, simulate, spec, summary
+from bandit import InvalidInput, spec
+from simulations import curves, output, simulate, summary
 from simulations.environments import ENVIRONMENTS
 from simulations.study import study
 

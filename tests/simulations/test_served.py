@@ -6,9 +6,9 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from bandit import InvalidInput
+from bandit import InvalidInput, spec
 from policies import POLICIES, Fixed
-from simulations import ENVIRONMENTS, simulate, spec
+from simulations import ENVIRONMENTS, simulate
 from simulations.served import metric
 from simulations.study import FITS
 

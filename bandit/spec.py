@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
-from bandit import InvalidInput
+from bandit.errors import InvalidInput
 
 WORDS = {"null": None, "none": None, "true": True, "false": False}
 Named = TypeVar("Named", bound=BaseModel)

@@ -107,6 +107,8 @@ class Metric(Model):
             raise ValueError(f"upper: must be above lower ({self.lower:g}), given {self.upper:g}")
         if (self.type == "ratio") != (self.numerator is not None and self.denominator is not None):
             raise ValueError("numerator, denominator: a ratio names both, no other type names either")
+        if self.type == "ratio" and self.origin:
+            raise ValueError("origin: a ratio has none; give its numerator and denominator theirs")
         if self.type == "ratio" and self.primary:
             raise ValueError("primary: a ratio has no value for one trial to learn from; choose its numerator")
         if self.missing != "wait":

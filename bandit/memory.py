@@ -296,6 +296,11 @@ class Memory:
             if old != new:
                 delta = moments(old, new, running.origins[metric], row.propensity)
                 add(self.batch.statistics, (running.id, row.epoch, row.variant, metric), delta)
+        if running.ratios:
+            gone, come = running.products(before), running.products(after)
+            for ratio in gone.keys() | come.keys():
+                delta = moments(gone.get(ratio), come.get(ratio), 0.0, row.propensity)
+                add(self.batch.statistics, (running.id, row.epoch, row.variant, ratio), delta)
         learner = running.learner
         old, new = learner.objective.reward(before), learner.objective.reward(after)
         if old != new:

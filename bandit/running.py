@@ -44,6 +44,7 @@ class Running:
         "metrics",
         "origins",
         "primary",
+        "ratios",
         "serial",
         "weighed",
         "weights",
@@ -65,6 +66,11 @@ class Running:
         self.primary = self.metrics[experiment.primary.key]
         self.bounds = [metric.bounds for metric in experiment.metrics]
         self.origins = [metric.origin for metric in experiment.metrics]
+        self.ratios = [
+            (index, self.metrics[metric.numerator], self.metrics[metric.denominator])
+            for index, metric in enumerate(experiment.metrics)
+            if metric.numerator is not None and metric.denominator is not None
+        ]
         self.defaults = [
             (index, metric.window, metric.missing)
             for index, metric in enumerate(experiment.metrics)
@@ -90,6 +96,14 @@ class Running:
             known = ", ".join(map(repr, self.metrics))
             raise InvalidInput.field("metric", f"{key[:100]!r} is not a metric of {self.experiment.key!r}: {known}")
         return self.metrics[key]
+
+    def products(self, values: dict[int, float]) -> dict[int, float]:
+        """What a trial adds to the covariance of each ratio's two metrics: their product, where it has both."""
+        return {
+            ratio: values[above] * values[below]
+            for ratio, above, below in self.ratios
+            if above in values and below in values
+        }
 
     def mask(self, eligible: Sequence[str] | None) -> str:
         """Eligible arms as text, `[0,2]`; EVERYONE where all are."""

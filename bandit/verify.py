@@ -182,7 +182,7 @@ def _sum(records: dict[int, Record], drawn: Drawn, kept: dict[str, Sums]) -> Non
                 if probability > 0.0:
                     kept["allocations"].add((row.experiment, epoch_number, arm), [0.0, 0.0, probability])
         earned = record.values()
-        for metric, value in earned.items():
+        for metric, value in (earned | running.products(earned)).items():
             moments = _moments(value - running.experiment.metrics[metric].origin, row.propensity)
             kept["statistics"].add((row.experiment, row.epoch, row.variant, metric), moments)
             kept["statistics"].add((row.experiment, 0, row.variant, metric), moments)

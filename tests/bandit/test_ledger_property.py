@@ -15,6 +15,7 @@ METRICS = [
     Metric(key="buys", primary=True, window="1h", missing=0.0, late="correct"),
     Metric(key="spent", type="continuous", aggregation="sum", origin=10.0, window="2h"),
     Metric(key="clicks", type="count", aggregation="count"),
+    Metric(key="spent-a-click", type="ratio", numerator="spent", denominator="clicks"),
     Metric(key="best", type="continuous", aggregation="max", goal="decrease"),
     Metric(key="first", type="continuous", aggregation="first", window="30m", late="refuse"),
 ]

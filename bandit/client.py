@@ -7,16 +7,18 @@ import uuid
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import urllib3
 from pydantic import BaseModel, TypeAdapter
 
+from bandit.counterfactual import Counterfactual
 from bandit.decision import ChooseRequest, Decision
 from bandit.errors import BY_STATUS, FieldError, InvalidInput, MultiarmError
 from bandit.experiment import Experiment, StoredExperiment
 from bandit.results import Results
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest
+from policies import Policy
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
@@ -170,6 +172,12 @@ class Client:
     def results(self, key: str) -> Results:
         """See `Engine.results`."""
         return Results.model_validate_json(self._ask("GET", f"/v1/experiments{_path(key, 'results')}"))
+
+    def counterfactual(self, key: str, policy: str | Mapping[str, Any] | Policy) -> Counterfactual:
+        """See `Engine.counterfactual`."""
+        text = policy if isinstance(policy, str) else _written(_plain(policy)).decode()
+        path = f"/v1/experiments{_path(key, 'counterfactual')}?{urlencode({'policy': text})}"
+        return Counterfactual.model_validate_json(self._ask("GET", path))
 
     def check(self) -> None:
         """See `Engine.check`."""

@@ -12,8 +12,9 @@ from typing import Any, Self, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from bandit import lifecycle, verify
+from bandit import lifecycle, target, verify
 from bandit.choose import activate, choose
+from bandit.counterfactual import Counterfactual, counterfactual
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
 from bandit.errors import InvalidInput, MultiarmError, NotFound
 from bandit.experiment import Experiment, StoredExperiment, Text
@@ -24,6 +25,7 @@ from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retrac
 from bandit.running import Running
 from bandit.sqlite import SQLiteStore
 from bandit.store import ExperimentRow, Reader, Standing
+from policies import Policy
 
 MOST_IN_BATCH = 1000
 
@@ -324,6 +326,23 @@ class Engine:
         running = self._memory.experiments.get(key)
         with self._reading() as reader:
             return results(reader, *_found(reader, key), running.cadence.interval if running else 0.0)
+
+    def counterfactual(self, key: str, policy: str | Mapping[str, Any] | Policy) -> Counterfactual:
+        """What an experiment would have earned a trial, so far, had another policy drawn its variants.
+
+        Args:
+            key: The experiment.
+            policy: A policy, one as a mapping or as JSON, or a text such as `thompson_beta`,
+                `epsilon_greedy:epsilon=.05`, `always:variant=short` or `split:control=.3,short=.7`.
+
+        Raises:
+            NotFound: The experiment is unknown.
+            InvalidInput: The policy is unknown, or does not fit the experiment.
+        """
+        asked = target.read(policy)
+        self._journal.settle()
+        with self._reading() as reader:
+            return counterfactual(reader, *_found(reader, key), asked)
 
     def verify(self) -> Differences:
         """Replays the ledger and returns what differs from the statistics that are kept: nothing, if all is well."""

@@ -5,11 +5,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bandit.errors import StoreBusy, StoreError, StoreUnusable
-from bandit.store import Change, DecisionRow, EpochRow, ExperimentRow, OutcomeRow, Standing
+from bandit.store import Change, DecisionRow, EpochRow, ExperimentRow, OutcomeRow, Standing, TrialRow
 
 BUSY_SECONDS = 10.0
 _EXPERIMENT = "SELECT id, key, definition, status, epoch, learned, weighed FROM experiments"
 _DECISION = f"SELECT {', '.join('decisions.' + name for name in DecisionRow._fields)} FROM decisions"
+_TRIALS = (
+    f"SELECT {', '.join('decisions.' + name for name in DecisionRow._fields)}, epochs.probabilities,"
+    f" {', '.join('outcomes.' + name for name in OutcomeRow._fields)} FROM decisions"
+    " JOIN epochs ON epochs.experiment = decisions.experiment AND epochs.epoch = decisions.epoch"
+    " AND epochs.eligible = decisions.eligible LEFT JOIN outcomes ON outcomes.decision = decisions.id"
+    " WHERE decisions.experiment = ? AND decisions.head = decisions.id AND decisions.opened_at IS NOT NULL"
+    " ORDER BY decisions.id, outcomes.metric"
+)
 
 
 class SQLiteReader:
@@ -100,6 +108,22 @@ class SQLiteReader:
             (experiment, epoch),
         )
         return [(row[0], row[1], list(row[2:])) for row in rows]
+
+    def trials(self, experiment: int) -> Iterator[TrialRow]:
+        width = len(DecisionRow._fields)
+        found: TrialRow | None = None
+        try:
+            for row in self._connection.execute(_TRIALS, (experiment,)):
+                if found is None or found.head.id != row[0]:
+                    if found is not None:
+                        yield found
+                    found = TrialRow(DecisionRow(*row[:width]), row[width], [])
+                if row[width + 1] is not None:
+                    found.outcomes.append(OutcomeRow(*row[width + 1 :]))
+        except sqlite3.Error as error:
+            raise translated(error) from error
+        if found is not None:
+            yield found
 
     def rows(self, table: str) -> Iterator[Sequence[Any]]:
         try:

@@ -85,6 +85,14 @@ class EpochRow(NamedTuple):
     started_at: float
 
 
+class TrialRow(NamedTuple):
+    """A trial: the decision that opened it, what its epoch drew from (JSON), and its outcomes, metric by metric."""
+
+    head: DecisionRow
+    probabilities: str
+    outcomes: list[OutcomeRow]
+
+
 class Change(NamedTuple):
     """A line of the audit log: what happened to an experiment, when, and from which state."""
 
@@ -198,6 +206,9 @@ class Reader(Protocol):
 
     def sums(self, experiment: int, epoch: int) -> list[tuple[int, int, list[float]]]:
         """Variant, metric and sums of an epoch; 0 is all of them."""
+
+    def trials(self, experiment: int) -> Iterator[TrialRow]:
+        """The trials of an experiment that were opened, in the order of their decisions, a few in memory at a time."""
 
     def rows(self, table: str) -> Iterator[Sequence[Any]]:
         """Every row of a table, for a replay."""

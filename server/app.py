@@ -68,7 +68,8 @@ def _add(app: API, route: Route, description: dict[str, Any], authorise: Authori
         if authorise is not None and route.scope != "public":
             authorise(environ, route.scope)
         body = b"" if route.takes is None else read_body(environ, most)
-        answer = route.operation(body, environ.get("HTTP_IDEMPOTENCY_KEY"), **(request.view_args or {}))
+        asked = {} if route.asks is None else dict(route.asks.model_validate(request.args.to_dict()))
+        answer = route.operation(body, environ.get("HTTP_IDEMPOTENCY_KEY"), **(request.view_args or {}), **asked)
         return Response(answer, route.status, content_type=JSON)
 
     add = {"GET": app.get, "POST": app.post, "PATCH": app.patch}[route.method]

@@ -1,8 +1,8 @@
 """What happens with experiments over HTTP: a body, an idempotency key and the experiment's key in, a body out."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import Field, JsonValue, TypeAdapter
 
 from bandit import Engine, Experiment, StoredExperiment
 from bandit.experiment import Key, Model, Text
@@ -21,6 +21,14 @@ class Clone(Model):
     """What the copy is called."""
 
     key: Key
+
+
+class CounterfactualQuery(Model):
+    """Which policy might have run instead."""
+
+    policy: Annotated[str, Field(min_length=1, max_length=100_000)] = Field(
+        description="A name, `name:parameter=value`, `always:variant=KEY`, `split:KEY=.3,OTHER=.7`, or JSON."
+    )
 
 
 class ExperimentList(Model):
@@ -90,6 +98,10 @@ class Management:
     def results(self, body: bytes, token: str | None, key: str) -> bytes:  # noqa: ARG002
         """Read what an experiment has shown so far."""
         return self._engine.results(key).model_dump_json().encode()
+
+    def counterfactual(self, body: bytes, token: str | None, key: str, policy: str) -> bytes:  # noqa: ARG002
+        """Estimate what another policy would have earned."""
+        return self._engine.counterfactual(key, policy).model_dump_json().encode()
 
 
 def _key(token: str | None) -> str | None:

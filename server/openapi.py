@@ -97,6 +97,8 @@ def _operation(route: Route, references: Mapping[Any, Any]) -> dict[str, Any]:
     parameters = [_PARAMETERS["key"]] if "<key>" in route.path else []
     if route.method != "GET":
         parameters.append(_PARAMETERS["idempotency"])
+    if route.asks is not None:
+        parameters += _query(route.asks)
     more: dict[str, Any] = {"x-scope": route.scope, "parameters": parameters}
     if route.takes is not None:
         taken = references[route.takes, "validation"]
@@ -109,3 +111,17 @@ def _operation(route: Route, references: Mapping[Any, Any]) -> dict[str, Any]:
         "responses": responses,
         "openapi_extensions": more,
     }
+
+
+def _query(asked: type[BaseModel]) -> list[dict[str, Any]]:
+    schema = asked.model_json_schema()
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in schema.get("required", ()),
+            "description": field.pop("description", ""),
+            "schema": field,
+        }
+        for name, field in schema["properties"].items()
+    ]

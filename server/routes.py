@@ -6,10 +6,11 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, Field
 
 from bandit import ChooseRequest, Engine, Experiment, Results, StoredExperiment
+from bandit.counterfactual import Counterfactual
 from bandit.decision import DecisionAnswer
 from bandit.experiment import Model
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, StatusAnswer
-from server.management import Clone, ExperimentList, Management, Stop
+from server.management import Clone, CounterfactualQuery, ExperimentList, Management, Stop
 from server.operations import Operations
 
 Method = Literal["GET", "POST", "PATCH"]
@@ -31,7 +32,10 @@ class Health(Model):
 
 
 class Route(NamedTuple):
-    """A route. `many` makes arrays of what is taken and given, with a problem for each item that is refused."""
+    """A route. `many` makes arrays of what is taken and given, with a problem for each item that is refused.
+
+    `asks` are the parameters of its query.
+    """
 
     method: Method
     path: str
@@ -43,6 +47,7 @@ class Route(NamedTuple):
     status: int = 200
     many: bool = False
     body_required: bool = True
+    asks: type[BaseModel] | None = None
 
     @property
     def name(self) -> str:
@@ -112,6 +117,16 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
             status=201,
         ),
         Route("GET", f"{experiment}/results", "read", manage.results, None, Results, (404, 503)),
+        Route(
+            "GET",
+            f"{experiment}/counterfactual",
+            "read",
+            manage.counterfactual,
+            None,
+            Counterfactual,
+            (404, 422, 503),
+            asks=CounterfactualQuery,
+        ),
         Route("GET", "/healthz", "public", _alive, None, Health, ()),
         Route("GET", "/readyz", "public", ready, None, Health, (503,)),
     ]

@@ -50,23 +50,23 @@ class PolicyValue:
 
 
 METHODS: Mapping[str, Callable[[Tally], float | None]] = {
+    "dr": lambda tally: _ratio(tally.expected + tally.residual, tally.share),
     "ips": lambda tally: _ratio(tally.rewarded, tally.share),
     "snips": lambda tally: _ratio(tally.rewarded, tally.weight),
     "dm": lambda tally: _ratio(tally.expected, tally.share),
-    "dr": lambda tally: _ratio(tally.expected + tally.residual, tally.share),
     "sndr": lambda tally: _sum(_ratio(tally.expected, tally.share), _ratio(tally.residual, tally.weight)),
     "switch_dr": lambda tally: _ratio(tally.expected + tally.switched, tally.share),
     "dros": lambda tally: _ratio(tally.expected + tally.shrunk, tally.share),
     "replay": lambda tally: _ratio(tally.accepted_reward, float(tally.accepted)),
 }
-"""The estimators, by name.
+"""The estimators, by name; the first is the one to read where nothing speaks for another.
 
+`dr`: the model, corrected by weighted residuals (Dudik, Langford and Li, "Doubly robust policy evaluation and
+learning", 2011); unbiased where the predictions are of earlier trials or of other data.
 `ips`: inverse propensity scores (Horvitz and Thompson 1952), unbiased, and of great variance under great weights.
 `snips`: the same divided by the mean weight (Swaminathan and Joachims, "The self-normalized estimator for
 counterfactual learning", 2015); biased by about 1 / effective sample size, and of less variance.
 `dm`: the reward model alone; as biased as the model.
-`dr`: the model, corrected by weighted residuals (Dudik, Langford and Li, "Doubly robust policy evaluation and
-learning", 2011); unbiased where the predictions are of earlier trials or of other data.
 `sndr`: the same with its weights normalised.
 `switch_dr`: the model alone where the weight exceeds the truncation (Wang, Agarwal and Dudik, "Optimal and adaptive
 off-policy evaluation in contextual bandits", 2017).

@@ -1,0 +1,61 @@
+"""A target policy that goes along a log which another policy drew."""
+
+from bandit.assignment import Allocation
+from bandit.running import Running
+from bandit.store import DecisionRow
+from bandit.trial import moments
+from policies import statistics
+
+EXACT = 1000
+"""Up to so many accepted trials the weights follow each; later each thousandth more, which bounds the computation."""
+
+
+class Follower:
+    """What the target draws from, trial by trial; where it is a policy that learns, it does so from what it accepts.
+
+    Args:
+        running: The experiment with the target as its policy, see `target.hypothetical`.
+    """
+
+    def __init__(self, running: Running) -> None:
+        self.running = running
+        self.accepted = 0
+        self._weights = running.base
+        self._weighed: int | None = None
+        self._weighed_at = 0.0
+        self._drawn_from: dict[tuple[int, ...], list[float]] = {}
+
+    def probabilities(self, arms: tuple[int, ...], now: float) -> list[float]:
+        """The distribution over all arms at `now` (seconds since 1970), where `arms` are eligible."""
+        running = self.running
+        if not running.fixed and self._stale(now):
+            self._weights = running.learner.weights(now, running.full)
+            self._weighed, self._weighed_at = self.accepted, now
+            self._drawn_from = {}
+        found = self._drawn_from.get(arms)
+        if found is None:
+            weights, experiment = self._weights, running.experiment
+            if sum(weights[arm] for arm in arms) <= 0.0:
+                weights = running.learner.weights(now, arms)  # as `Memory.allocation` does
+            allocation = Allocation(weights, running.base, arms, experiment.floor, experiment.reweight.holdout)
+            found = self._drawn_from[arms] = allocation.probabilities
+        return found
+
+    def accept(self, row: DecisionRow, reward: float, propensity: float) -> None:
+        """Learns from a trial as if it had drawn its variant, with this propensity, and seen the reward at once."""
+        running = self.running
+        period = statistics.landmark(row.decided_at, running.half_life)
+        growth = statistics.growth(row.decided_at, period, running.half_life)
+        delta = [growth * part for part in moments(None, reward, 0.0, propensity)]
+        running.learner.add(period, row.variant, delta)
+        self.accepted += 1
+
+    def _stale(self, now: float) -> bool:
+        if self._weighed is None:
+            return True
+        age, half_life = now - self._weighed_at, self.running.half_life
+        if age < self.running.every:
+            return False
+        if self.accepted != self._weighed:
+            return self.accepted - self._weighed > self._weighed // EXACT
+        return half_life is not None and self.accepted > 0 and age > half_life / 100.0

@@ -7,7 +7,9 @@ from importlib.metadata import entry_points
 import click
 
 SUMMARIES = {
+    "counterfactual": "Estimate what another policy would have earned.",
     "demo": "Watch a bandit learn: a server, simulated users, a minute.",
+    "export": "Write an experiment's log for other tools.",
     "replay": "Replay a log of decisions through a policy.",
     "results": "Show what an experiment has shown so far.",
     "serve": "Answer choose and reward over HTTP.",

@@ -20,14 +20,14 @@ def table(results: Results) -> str:
         ]
         for variant in results.variants
     ]
-    return f"{results.experiment}: {results.status}, epoch {results.epoch}\n\n{_aligned([head, *rows])}"
+    return f"{results.experiment}: {results.status}, epoch {results.epoch}\n\n{aligned([head, *rows])}"
 
 
 def _mean(mean: float | None, count: float) -> str:
     return "-" if mean is None else f"{mean:.5g} ({count:.0f})"
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
+def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Columns, the first to the left and numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(

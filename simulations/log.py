@@ -1,11 +1,11 @@
-"""A log of decisions that were made uniformly at random, read from CSV and checked."""
+"""A log of decisions, read from CSV and checked."""
 
 import csv
 import math
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bandit import InvalidInput
@@ -19,12 +19,14 @@ Event = tuple[int, float]
 class Log:
     """Logged events in their order: the arm that was shown, as an index of `arms`, and its reward.
 
-    Arms are sorted by length and then by text, which sorts whole numbers by value.
+    Arms are sorted by length and then by text, which sorts whole numbers by value. `propensities` are the probabilities
+    with which they were drawn, empty where the log was read without.
     """
 
     arms: tuple[str, ...]
     shown: "array[int]"
     rewards: "array[float]"
+    propensities: "array[float]" = field(default_factory=lambda: array("d"))
 
     def __len__(self) -> int:
         return len(self.shown)
@@ -45,15 +47,16 @@ class Log:
         return float(chdtrc(len(self.arms) - 1, statistic))
 
 
-def read(path: str | Path, arm: str, reward: str, propensity: str | None = None) -> Log:
+def read(path: str | Path, arm: str, reward: str, propensity: str | None = None, *, uniform: bool = True) -> Log:
     """Reads a log from a CSV file with a header, UTF-8.
 
     Args:
         path: The file.
         arm: The column of the arm that was shown, any text.
         reward: The column of what it earned, a finite number.
-        propensity: The column of the probability with which the arm was drawn; given one, it must be the same
-            everywhere.
+        propensity: The column of the probability with which the arm was drawn.
+        uniform: Whether it must be the same everywhere, as replay needs it; the estimators of
+            `bandit.statistics.off_policy` do not.
 
     Raises:
         InvalidInput: The file cannot be read, lacks a column, or has a value that is not allowed; the message names
@@ -61,18 +64,17 @@ def read(path: str | Path, arm: str, reward: str, propensity: str | None = None)
     """
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            return _parse(file, str(path), arm, reward, propensity)
+            return _parse(file, str(path), arm, reward, propensity, uniform)
     except OSError as error:
         raise InvalidInput(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from error
 
 
-def _parse(file: Iterable[str], path: str, arm: str, reward: str, propensity: str | None) -> Log:
+def _parse(file: Iterable[str], path: str, arm: str, reward: str, propensity: str | None, uniform: bool) -> Log:
     reader = csv.reader(file, strict=True)
     shown: list[str] = []
-    rewards = array("d")
-    common = math.nan
+    rewards, propensities = array("d"), array("d")
     try:
         header = next(reader, None)
         if header is None:
@@ -90,18 +92,18 @@ def _parse(file: Iterable[str], path: str, arm: str, reward: str, propensity: st
             rewards.append(_number(here, reward, row[columns[reward]], math.isfinite, "a finite number"))
             if propensity is not None:
                 given = _number(here, propensity, row[columns[propensity]], _is_probability, "above 0 and at most 1")
-                common = given if math.isnan(common) else common
-                if not math.isclose(given, common, rel_tol=1e-6):
+                propensities.append(given)
+                if uniform and not math.isclose(given, propensities[0], rel_tol=1e-6):
                     raise InvalidInput(
-                        f"{here}: {propensity} is {given:g} and was {common:g} before; replay is unbiased only for a "
-                        "log whose arms were drawn uniformly"
+                        f"{here}: {propensity} is {given:g} and was {propensities[0]:g} before; replay is unbiased "
+                        "only for a log whose arms were drawn uniformly"
                     )
     except csv.Error as error:
         raise InvalidInput(f"{path}, line {reader.line_num}: not CSV: {error}") from error
-    return _log(path, arm, shown, rewards)
+    return _log(path, arm, shown, rewards, propensities)
 
 
-def _log(path: str, column: str, shown: list[str], rewards: "array[float]") -> Log:
+def _log(path: str, column: str, shown: list[str], rewards: "array[float]", propensities: "array[float]") -> Log:
     if not shown:
         raise InvalidInput(f"{path}: a header and no rows, at least one row is needed")
     arms = sorted(set(shown), key=lambda name: (len(name), name))
@@ -110,7 +112,7 @@ def _log(path: str, column: str, shown: list[str], rewards: "array[float]") -> L
     if len(arms) > MOST_ARMS:
         raise InvalidInput(f"{path}: {column} has {len(arms)} different values, at most {MOST_ARMS} arms are allowed")
     place = {name: index for index, name in enumerate(arms)}
-    return Log(tuple(arms), array("i", [place[name] for name in shown]), rewards)
+    return Log(tuple(arms), array("i", [place[name] for name in shown]), rewards, propensities)
 
 
 def _place(path: str, header: list[str], name: str) -> int:

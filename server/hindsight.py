@@ -1,0 +1,121 @@
+"""The commands `multiarm counterfactual` and `multiarm export`: what a log tells about policies that did not run."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from bandit.counterfactual import Counterfactual, counterfactual
+from bandit.errors import MultiarmError
+from bandit.export import open_bandit
+from bandit.sqlite import SQLiteStore
+from bandit.store import ExperimentRow, Reader, Standing
+from bandit.target import EXAMPLES, read
+from server.report import aligned
+
+_DB = click.option("--db", default="multiarm.db", show_default=True, type=click.Path(), help="SQLite file; only read.")
+
+
+@click.command(name="counterfactual")
+@click.argument("key")
+@click.option("--policy", required=True, metavar="NAME:PARAM=VALUE", help=f"Any policy, or JSON: {EXAMPLES}.")
+@_DB
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def show(key: str, policy: str, db: str, as_json: bool) -> None:
+    """Estimate what another policy would have earned on the experiment KEY.
+
+    From the propensities that are stored with every decision; with what the estimates rest on, and a 95% interval
+    where that is enough.
+    """
+    with _found(key, db) as found:
+        answer = counterfactual(*found, read(policy))
+    click.echo(answer.model_dump_json(indent=2) if as_json else table(answer, policy))
+
+
+@click.command()
+@click.argument("key")
+@click.option("--format", "form", required=True, type=click.Choice(["obd"]), help="obd: Open Bandit Dataset, as CSV.")
+@_DB
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="A new file; without it, print.")
+def export(key: str, form: str, db: str, out: Path | None) -> None:  # noqa: ARG001 - there is one format yet
+    """Write the log of the experiment KEY for other tools: a row a trial, with its exact propensity."""
+    with _found(key, db) as found:
+        try:
+            with _opened(out) as file:
+                sizes = open_bandit(*found, file)
+        except FileExistsError:
+            raise click.ClickException(f"--out: {out} exists already; give a new file") from None
+        except BrokenPipeError:
+            sys.stderr.close()  # what reads the output has had enough
+            return
+        except OSError as error:
+            raise click.ClickException(f"--out: {out}: {error.strerror or error}") from None
+    click.echo(
+        f"{sizes['written']:,} trials written; left out: {sizes['unrewarded']:,} without a reward, "
+        f"{sizes['repeated']:,} not drawn anew",
+        err=True,
+    )
+
+
+def table(answer: Counterfactual, policy: str) -> str:
+    """A line for the log and one for the interval, one for every estimate with what it rests on, and the notes."""
+    head = ["method", "estimate", "effective size", "greatest weight", "mean weight"]
+    rows = [
+        [
+            estimate.method,
+            _number(estimate.estimate),
+            f"{estimate.effective_sample_size:,.1f}",
+            f"{estimate.greatest_weight:.4g}",
+            _number(estimate.mean_weight),
+        ]
+        for estimate in answer.estimates
+    ]
+    lines = [
+        f"{answer.experiment}: {answer.metric} a trial, had {policy} drawn the variants",
+        "",
+        f"logged    {_number(answer.logged_mean)} in {answer.trials:,} trials",
+        f"interval  {_interval(answer)}",
+        "",
+        aligned([head, *rows]),
+        *(f"\nNote: {note}" for note in answer.notes),
+    ]
+    return "\n".join(lines)
+
+
+def _interval(answer: Counterfactual) -> str:
+    first = answer.estimates[0]
+    if first.lower is None:
+        return "none, see the notes" if answer.trials else "none"
+    return (
+        f"{_number(first.lower)} to {_number(first.upper)} for the policy's value ({answer.level:.0%}, at every look)"
+    )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.5g}"
+
+
+def _opened(out: Path | None) -> AbstractContextManager[TextIO]:
+    if out is None:
+        return nullcontext(sys.stdout)
+    return out.open("x", encoding="utf-8", newline="")
+
+
+@contextmanager
+def _found(key: str, db: str) -> Iterator[tuple[Reader, ExperimentRow, Standing]]:
+    """An experiment in a file that is only read."""
+    try:
+        store = SQLiteStore(db, read_only=True)
+        try:
+            with store.snapshot() as reader:
+                found = reader.experiment(key)
+                if found is None:
+                    raise click.ClickException(f"{db}: experiment {key!r} is unknown")
+                yield reader, *found
+        finally:
+            store.close()
+    except MultiarmError as error:
+        raise click.ClickException(error.detail) from None

@@ -16,6 +16,7 @@ from bandit.counterfactual import Counterfactual
 from bandit.decision import ChooseRequest, Decision
 from bandit.errors import BY_STATUS, FieldError, InvalidInput, MultiarmError
 from bandit.experiment import Experiment, StoredExperiment
+from bandit.priors import Prior
 from bandit.results import Results
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest
 from policies import Policy
@@ -178,6 +179,11 @@ class Client:
         text = policy if isinstance(policy, str) else _written(_plain(policy)).decode()
         path = f"/v1/experiments{_path(key, 'counterfactual')}?{urlencode({'policy': text})}"
         return Counterfactual.model_validate_json(self._ask("GET", path))
+
+    def prior(self, metric: str, owner: str | None = None) -> Policy:
+        """See `Engine.prior`."""
+        asked = f"?{urlencode({'owner': owner})}" if owner is not None else ""
+        return Prior.model_validate_json(self._ask("GET", f"/v1/metrics{_path(metric, 'prior')}{asked}")).policy
 
     def check(self) -> None:
         """See `Engine.check`."""

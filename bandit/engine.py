@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from bandit import lifecycle, target, verify
+from bandit import lifecycle, priors, target, verify
 from bandit.choose import activate, choose
 from bandit.counterfactual import Counterfactual, counterfactual
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
@@ -343,6 +343,20 @@ class Engine:
         self._journal.settle()
         with self._reading() as reader:
             return counterfactual(reader, *_found(reader, key), asked)
+
+    def prior(self, metric: str, owner: str | None = None) -> Policy:
+        """The Thompson policy whose prior is what past experiments have shown of a metric (empirical Bayes).
+
+        Args:
+            metric: The key of a conversion or a count.
+            owner: Whose experiments; None for everyone's.
+
+        Raises:
+            InvalidInput: Fewer than four variants of experiments that are over were rewarded with it.
+        """
+        self._journal.settle()
+        with self._reading() as reader:
+            return priors.learned(reader, metric, owner)
 
     def verify(self) -> Differences:
         """Replays the ledger and returns what differs from the statistics that are kept: nothing, if all is well."""

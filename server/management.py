@@ -6,6 +6,7 @@ from pydantic import Field, JsonValue, TypeAdapter
 
 from bandit import Engine, Experiment, StoredExperiment
 from bandit.experiment import Key, Model, Text
+from bandit.priors import Prior
 from server.operations import idempotency_key
 
 _CHANGES: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, JsonValue])
@@ -29,6 +30,12 @@ class CounterfactualQuery(Model):
     policy: Annotated[str, Field(min_length=1, max_length=100_000)] = Field(
         description="A name, `name:parameter=value`, `always:variant=KEY`, `split:KEY=.3,OTHER=.7`, or JSON."
     )
+
+
+class PriorQuery(Model):
+    """Whose experiments are looked at."""
+
+    owner: Annotated[str, Field(max_length=200)] | None = Field(default=None, description="Unset: everyone's.")
 
 
 class ExperimentList(Model):
@@ -102,6 +109,10 @@ class Management:
     def counterfactual(self, body: bytes, token: str | None, key: str, policy: str) -> bytes:  # noqa: ARG002
         """Estimate what another policy would have earned."""
         return self._engine.counterfactual(key, policy).model_dump_json().encode()
+
+    def prior(self, body: bytes, token: str | None, key: str, owner: str | None) -> bytes:  # noqa: ARG002
+        """Read the prior that past experiments have taught of a metric, as a policy."""
+        return Prior(metric=key, policy=self._engine.prior(key, owner)).model_dump_json().encode()
 
 
 def _key(token: str | None) -> str | None:

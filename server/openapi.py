@@ -21,7 +21,7 @@ _PARAMETERS = {
         "name": "key",
         "in": "path",
         "required": True,
-        "description": "The experiment's key.",
+        "description": "The key of the experiment or metric.",
         "schema": {"type": "string"},
     },
     "idempotency": {

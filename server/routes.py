@@ -9,8 +9,9 @@ from bandit import ChooseRequest, Engine, Experiment, Results, StoredExperiment
 from bandit.counterfactual import Counterfactual
 from bandit.decision import DecisionAnswer
 from bandit.experiment import Model
+from bandit.priors import Prior
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, StatusAnswer
-from server.management import Clone, CounterfactualQuery, ExperimentList, Management, Stop
+from server.management import Clone, CounterfactualQuery, ExperimentList, Management, PriorQuery, Stop
 from server.operations import Operations
 
 Method = Literal["GET", "POST", "PATCH"]
@@ -127,6 +128,7 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
             (404, 422, 503),
             asks=CounterfactualQuery,
         ),
+        Route("GET", "/v1/metrics/<key>/prior", "read", manage.prior, None, Prior, (404, 422, 503), asks=PriorQuery),
         Route("GET", "/healthz", "public", _alive, None, Health, ()),
         Route("GET", "/readyz", "public", ready, None, Health, (503,)),
     ]

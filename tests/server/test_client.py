@@ -7,6 +7,7 @@ import pytest
 
 from bandit import Decision, Engine, Experiment, InvalidInput, Metric, NotFound, Variant, WrongState
 from bandit.client import Client
+from policies import ThompsonBeta
 
 
 @pytest.fixture
@@ -81,6 +82,7 @@ def test_errors_are_those_of_the_engine(far, copy):
             lambda where: where.reward("zz", 1),
             lambda where: where.update("copy", {"status": "running"}),
             lambda where: where.pause("copy"),
+            lambda where: where.prior("purchase"),
         ):
             errors = []
             for where in (near, far):
@@ -116,3 +118,19 @@ def test_many_threads_share_a_client(far, copy):
         thread.join()
     assert len(set(ids)) == 160
     assert sum(variant.decisions for variant in far.results("copy").variants) == 160
+
+
+def test_a_prior_is_learned_from_afar(far):
+    for number in range(2):
+        key = f"past-{number}"
+        far.create({"key": key, "variants": [{"key": "a"}, {"key": "b"}], "metrics": [{"key": "buy"}], "owner": "me"})
+        far.start(key)
+        for step in range(60):
+            far.reward(far.choose(key).id, float(step % 6 == 0))
+        far.complete(key)
+    prior = far.prior("buy")
+    assert isinstance(prior, ThompsonBeta)
+    assert prior.prior_successes / (prior.prior_successes + prior.prior_failures) == pytest.approx(1 / 6, abs=0.02)
+    assert far.prior("buy", "me") == prior
+    with pytest.raises(InvalidInput, match="there are 0"):
+        far.prior("buy", "you")

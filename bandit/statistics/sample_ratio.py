@@ -20,8 +20,8 @@ THRESHOLD = 0.001
 LEAST = 5.0
 """Units that every variant must expect; with fewer the chi-square distribution is far off."""
 CONCENTRATION = 1000.0
-"""Units that the sequential test's belief in the weights is worth. The true share is believed to be off by .016, from a half:
-then 60:40 is found within 1,000 units, and the test finds a mismatch of .001 with about as many units as any other."""
+"""Units that the sequential test's belief in the weights is worth: it expects a share that should be a half to be off by
+about .016. With 100 it would find 60:40 among 500 units rather than 1,000, and miss .002 among 1,600,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,9 @@ def fixed(observed: Sequence[float], weights: Sequence[float]) -> SampleRatio:
 def changing(observed: Array, expected: Array) -> SampleRatio:
     """The same where weights changed, from sums by epoch: Q = (O - E)' V^-1 (O - E).
 
-    O are the counts, E = sum of n_b e_b and V = sum of n_b (diag(e_b) - e_b e_b') over the epochs b. It holds whatever
-    chose the weights, as long as every draw was made with those of its moment (a central limit theorem for martingales).
-    Where the variants that callers allowed differed within an epoch, V is too large, and the test too cautious.
+    O are the counts, E = sum of n_b e_b and V = sum of n_b (diag(e_b) - e_b e_b') over the epochs b. It holds for many
+    units, whatever chose the weights, if every draw was made with those of its moment (O - E is a martingale). Where
+    callers allowed different variants within an epoch, V is too large, and the test too cautious.
 
     Args:
         observed: Units that were drawn, shape (epochs, variants).
@@ -132,7 +132,7 @@ def sequential(
 
 
 def _log_bayes_factors(counts: Array, shares: Array, concentration: float) -> Array:
-    """Of Dirichlet(concentration shares) against the shares, by Stirling's formula, whose great terms cancel by hand."""
+    """Of Dirichlet(concentration shares) against the shares; by Stirling's formula, so that great terms cancel first."""
     prior, total = concentration * shares, counts.sum(axis=1)
     posterior = prior + counts
     shift = np.log1p((counts - total[:, None] * shares) / (shares * (concentration + total[:, None])))
@@ -156,14 +156,8 @@ def _remainder(z: Array) -> Array:
 def _tested(observed: Array, expected: Array, covariance: Array) -> SampleRatio:
     served = expected > 0.0
     impossible = bool((observed[~served] > 0.0).any())
-    least = expected[served].min(initial=math.inf)
-    if not impossible and (served.sum() < 2 or least < LEAST):
-        reason = (
-            f"some variant expects {least:.3g} units, fewer than {LEAST:g}"
-            if served.sum() > 1
-            else "only one is served"
-        )
-        raise Refused(METHOD, reason, "it later, or sample_ratio.sequential")
+    if not impossible:
+        _refuse_few(expected[served])
     # In units of each variant's own standard deviation, where a direction without variance has an eigenvalue of 0.
     scale = np.sqrt(expected[served])
     values, vectors = linalg.eigh(covariance[np.ix_(served, served)] / np.outer(scale, scale))
@@ -179,6 +173,17 @@ def _tested(observed: Array, expected: Array, covariance: Array) -> SampleRatio:
         degrees=degrees,
         p_value=0.0 if impossible else float(special.chdtrc(degrees, statistic)),
     )
+
+
+def _refuse_few(expected: Array) -> None:
+    least = expected.min(initial=math.inf)
+    if not expected.size or not least:
+        raise Refused(METHOD, "there are no units", "it once there are")
+    if expected.size < 2:
+        raise Refused(METHOD, "only one variant is served", "it where there are two or more")
+    if least < LEAST:
+        reason = f"some variant expects {least:.3g} units, fewer than {LEAST:g}"
+        raise Refused(METHOD, reason, "it once there are more, or sample_ratio.sequential")
 
 
 def _counts(values: Sequence[float] | Array, name: str = "observed") -> Array:

@@ -132,6 +132,34 @@ class Reweight(Model):
     )
 
 
+class Cost(Model):
+    """A limit on what a trial costs on average."""
+
+    metric: Key
+    limit: float = Field(ge=-GREATEST, le=GREATEST, description="Greatest mean of the metric over all trials.")
+
+
+class Analysis(Model):
+    """How the results are judged, and what there must be before they are."""
+
+    alpha: float = Field(
+        default=0.05, gt=0.0, lt=1.0, description="Probability of seeing an effect where there is none."
+    )
+    power: float = Field(default=0.8, gt=0.0, lt=1.0, description="Probability of seeing an effect that is there.")
+    sequential: bool = Field(
+        default=False,
+        description="Whether results may be acted upon at any look; fixed splits then take wider intervals.",
+    )
+    method: Annotated[str, Field(max_length=100)] | None = Field(
+        default=None, description="Unset: the one that is valid for how the data were collected."
+    )
+    minimum_days: float = Field(default=7.0, ge=0.0, le=10_000.0)
+    minimum_units: int = Field(default=1000, ge=1, le=10**12, description="Trials of each variant.")
+    minimum_effect: float = Field(
+        default=0.01, gt=0.0, le=1e6, description="Least relative effect worth having; a metric's own comes first."
+    )
+
+
 class Experiment(Model):
     """A definition, as a caller gives it."""
 
@@ -152,6 +180,8 @@ class Experiment(Model):
     trial: Literal["unit", "decision"] | None = Field(default=None, description="Unset: `unit` if sticky.")
     salt: Text = Field(default="", description="Seeds the hash of a fixed split; unset: the key.")
     reweight: Reweight = Reweight()
+    cost: Cost | None = Field(default=None, description="What the policy's choices may cost; unset: no limit.")
+    analysis: Analysis = Analysis()
 
     @property
     def primary(self) -> Metric:
@@ -227,6 +257,8 @@ class Experiment(Model):
         for name in self.objective or ():
             if name not in known or known[name].type == "ratio":
                 raise ValueError(f"objective: {name!r} is not a metric that is rewarded")
+        if self.cost is not None and (self.cost.metric not in known or known[self.cost.metric].type == "ratio"):
+            raise ValueError(f"cost.metric: {self.cost.metric!r} is not a metric that is rewarded")
         if self.objective is not None and not any(self.objective.values()):
             raise ValueError("objective: at least one weight must differ from 0")
         if self.floor * len(self.variants) > 1.0 + 1e-12:
@@ -244,6 +276,10 @@ class Experiment(Model):
             raise ValueError(f"policy: an ab_test has a fixed split, given {self.resolved_policy.name!r}")
         if self.resolved_policy.contextual:
             raise ValueError(f"policy: {self.resolved_policy.name!r} reads a context, which no experiment serves yet")
+        if self.cost is not None and (self.resolved_policy.contextual or isinstance(self.policy, Fixed)):
+            raise ValueError(
+                f"cost: not with {self.resolved_policy.name!r}, whose weights cannot be mixed to keep a limit"
+            )
         if self.resolved_policy.rewards == "count" and not self._counts:
             raise ValueError(
                 f"policy: {self.resolved_policy.name!r} is sound only for one count that is to increase, "

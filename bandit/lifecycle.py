@@ -23,7 +23,9 @@ TRANSITIONS: Mapping[Action, tuple[tuple[Status, ...], Status]] = {
 }
 
 # What may change once units have been assigned: words, and how the next ones are drawn. Not what the ledger means.
-CHANGEABLE = frozenset({"name", "description", "hypothesis", "owner", "tags", "policy", "reweight", "variants"})
+CHANGEABLE = frozenset(
+    {"name", "description", "hypothesis", "owner", "tags", "policy", "reweight", "variants", "cost", "analysis"}
+)
 CHANGEABLE_OF_VARIANT = frozenset({"name", "description", "config", "weight"})
 
 
@@ -104,11 +106,8 @@ def update(memory: Memory, key: str, changes: Mapping[str, Any], token: str | No
             [FieldError(field, f"may not change while {old.status}") for field in refused],
         )
     running = memory.replace(running, new)
-    if new.started_at is not None and (old.policy, old.reweight, old.variants) != (
-        new.policy,
-        new.reweight,
-        new.variants,
-    ):
+    weighing = ("policy", "reweight", "variants", "cost")
+    if new.started_at is not None and any(getattr(old, field) != getattr(new, field) for field in weighing):
         memory.begin_epoch(running, now, anew=True)
     _note(memory, running, "update", old.status, ", ".join(sorted(changes)), token, now)
     return standing(running)
@@ -128,6 +127,8 @@ def _frozen(old: Experiment, new: Experiment) -> set[str]:
     frozen = fields - CHANGEABLE
     if old.resolved_policy.half_life != new.resolved_policy.half_life:
         frozen.add("policy.half_life")  # what was learnt is kept in periods of the half-life
+    if (old.cost and old.cost.metric) != (new.cost and new.cost.metric):
+        frozen.add("cost.metric")  # what it has cost is counted from the start
     if "variants" in fields:
         kept = new.variants[: len(old.variants)]
         if [variant.key for variant in old.variants] != [variant.key for variant in kept]:

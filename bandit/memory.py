@@ -121,6 +121,11 @@ class Memory:
         running.cadence = self._cadence(running)
         for period, arm, sums in reader.learning(row.id):
             running.learner.add(period, arm, sums)
+        if running.costs is not None and running.cost is not None:
+            origin = running.origins[running.cost]
+            for arm, metric, sums in reader.sums(row.id, ALL_EPOCHS):
+                if metric == running.cost:
+                    running.costs.add(arm, sums[0], sums[1] + sums[0] * origin)
         if standing.epoch and (logged := reader.epoch(row.id, standing.epoch, EVERYONE)):
             running.adopt(standing.epoch, json.loads(logged.weights), logged.started_at)
         self.experiments[row.key] = self.by_id[row.id] = running
@@ -134,6 +139,8 @@ class Memory:
             fresh.learner.sums[period] = sums + [[0.0] * COLUMNS for _ in range(new)]
         fresh.learned, fresh.weighed = running.learned, running.weighed
         fresh.inherited = running.inherited
+        if fresh.costs is not None and running.costs is not None:
+            fresh.costs.inherit(running.costs)
         fresh.cadence = self._cadence(fresh)
         fresh.adopt(running.epoch, running.weights + [0.0] * new, 0.0)
         definition = experiment.model_dump_json(exclude={"epoch"})
@@ -301,6 +308,11 @@ class Memory:
             for ratio in gone.keys() | come.keys():
                 delta = moments(gone.get(ratio), come.get(ratio), 0.0, row.propensity)
                 add(self.batch.statistics, (running.id, row.epoch, row.variant, ratio), delta)
+        if running.cost is not None and running.costs is not None:
+            old, new = before.get(running.cost), after.get(running.cost)
+            if old != new:
+                running.costs.add(row.variant, (new is not None) - (old is not None), (new or 0.0) - (old or 0.0))
+                running.learned += 1
         learner = running.learner
         old, new = learner.objective.reward(before), learner.objective.reward(after)
         if old != new:

@@ -3,8 +3,10 @@
 import json
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from bandit.assignment import Allocation, mark
+from bandit.cost import Costs
 from bandit.errors import InvalidInput
 from bandit.experiment import StoredExperiment
 from bandit.learner import Cadence, Learner
@@ -28,6 +30,8 @@ class Running:
         "bounds",
         "cadence",
         "configs",
+        "cost",
+        "costs",
         "defaults",
         "epoch",
         "every",
@@ -81,6 +85,8 @@ class Running:
         self.half_life = experiment.resolved_policy.half_life
         self.learner = Learner(experiment, self.base)
         self.cadence = Cadence(experiment.reweight.budget)
+        self.cost = None if experiment.cost is None else self.metrics[experiment.cost.metric]
+        self.costs = None if experiment.cost is None else Costs(len(self.keys), experiment.cost.limit)
         self.epoch = experiment.epoch
         self.learned = self.weighed = 0
         self.serial = 0
@@ -138,6 +144,9 @@ class Running:
         """Asks the policy for its weights; true where they changed, or `anew`, so that a new epoch begins."""
         started = time.perf_counter()
         weights = self.learner.weights(now, self.full)
+        if self.costs is not None:
+            draw = partial(self.distribution, EVERYONE)
+            weights = self.costs.within(weights, self.full, partial(self.learner.weights, now), draw)
         self.cadence.spend(time.perf_counter() - started)
         self.weighed = self.learned
         self._computed_at = now

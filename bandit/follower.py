@@ -29,14 +29,15 @@ class Follower:
         """The distribution over all arms at `now` (seconds since 1970), where `arms` are eligible."""
         running = self.running
         if not running.fixed and self._stale(now):
-            self._weights = running.learner.weights(now, running.full)
+            weights = running.learner.weights(now, running.full)
             self._weighed, self._weighed_at = self.accepted, now
-            self._drawn_from = {}
-        found = self._drawn_from.get(arms)
+            if weights != self._weights:
+                self._weights, self._drawn_from = weights, {}
+        found = self._drawn_from.get(arms)  # until the weights change, as an epoch keeps what it drew from
         if found is None:
             weights, experiment = self._weights, running.experiment
             if sum(weights[arm] for arm in arms) <= 0.0:
-                weights = running.learner.weights(now, arms)  # as `Memory.allocation` does
+                weights = running.learner.weights(now, arms)
             allocation = Allocation(weights, running.base, arms, experiment.floor, experiment.reweight.holdout)
             found = self._drawn_from[arms] = allocation.probabilities
         return found

@@ -11,7 +11,7 @@ import numpy as np
 from bandit.follower import Follower
 from bandit.running import Running
 from bandit.statistics.arm_means import ArmMeans
-from bandit.statistics.logged import ceilings, logged
+from bandit.statistics.logged import logged
 from bandit.statistics.tally import Tally, tally
 from bandit.store import TrialRow
 from bandit.trial import Outcome, Record
@@ -20,7 +20,7 @@ DRAWN = frozenset({"drawn", "holdout", "hashed"})
 """Reasons of decisions that were drawn anew: a repeated one has the propensity of an earlier draw, and where a unit got
 another variant, that depends on the one it had."""
 
-_CELLS = 1 << 17
+_CELLS = 1 << 15
 
 
 class Hindsight:
@@ -81,7 +81,7 @@ class Hindsight:
         self.earned += reward
         share, accepted = 1.0, False
         if learnt is not None:
-            share = 1.0 / float(ceilings(np.array([target]), np.array([logging]))[0])
+            share = min(drawn / wanted for drawn, wanted in zip(logging, target, strict=True) if wanted > 0.0)
             accepted = self._uniform() < share * target[head.variant] / head.propensity
             if accepted:
                 follower.accept(head, learnt, target[head.variant])

@@ -1,0 +1,59 @@
+"""A policy that goes along a log decides as the engine would have."""
+
+import pytest
+from experiments import started
+
+from bandit import Engine, Reweight
+from bandit.learner import Learner
+from policies import KLUCB, EpsilonGreedy, Exp3, Fixed, Softmax, ThompsonBeta
+
+FLOORED = Reweight(budget=1.0, floor=0.05, holdout=0.1)
+
+
+@pytest.mark.parametrize(
+    ("policy", "reweight"),
+    [
+        (ThompsonBeta(), FLOORED),
+        (ThompsonBeta(half_life=50.0), FLOORED),
+        (Softmax(half_life=3000.0), Reweight(budget=1.0)),
+        (Exp3(), FLOORED),
+        (KLUCB(), FLOORED),
+        (EpsilonGreedy(), Reweight(budget=1.0, every=7.0)),
+        (Fixed(), Reweight(floor=0.2, holdout=0.3)),
+    ],
+)
+def test_the_policy_that_ran_is_followed_to_the_digit(clock, policy, reweight):
+    """Each decision of a learning engine has the weight 1, so all of them are accepted."""
+    with Engine(clock=clock, seed=3) as engine:
+        started(engine, variants=("a", "b", "c"), sticky=False, policy=policy, reweight=reweight)
+        for number in range(200):
+            clock.now += number % 3
+            mask = ["a", "c"] if number % 7 == 0 else None
+            decision = engine.choose("copy", eligible=mask)
+            engine.reward(decision.id, float((number * 7 + len(decision.variant)) % 5 == ord(decision.variant) % 3))
+        answer = engine.counterfactual("copy", policy)
+    for estimate in answer.estimates:
+        assert estimate.effective_sample_size == pytest.approx(200), estimate.method
+        assert estimate.greatest_weight == pytest.approx(1.0)
+        if estimate.method in ("ips", "snips", "replay"):
+            assert estimate.estimate == pytest.approx(answer.logged_mean)
+
+
+def test_weights_of_a_long_log_are_not_computed_for_every_trial(clock, monkeypatch):
+    monkeypatch.setattr("bandit.follower.EXACT", 10)
+    computed = 0
+    weights = Learner.weights
+
+    def count(learner, now, arms):
+        nonlocal computed
+        computed += 1
+        return weights(learner, now, arms)
+
+    with Engine(clock=clock, seed=3) as engine:
+        started(engine, sticky=False, type="ab_test", trial="decision")
+        for number in range(400):
+            engine.reward(engine.choose("copy").id, float(number % 4 == 0))
+        monkeypatch.setattr(Learner, "weights", count)
+        accepted = engine.counterfactual("copy", "softmax:temperature=1").estimates[-1].effective_sample_size
+    assert accepted > 150
+    assert 20 < computed < 80

@@ -132,6 +132,16 @@ class Reweight(Model):
     )
 
 
+class Alarm(Model):
+    """Watches each arm's rewards, span by span, for a change of their mean."""
+
+    span: Duration = Field(default=86_400.0, ge=1.0, description="Rewards are summed over spans of this length.")
+    delta: float = Field(
+        default=0.01, gt=0.0, lt=1.0, description="Probability of ever finding a change where there is none."
+    )
+    restart: bool = Field(default=True, description="Whether an arm's rewards before its last change are forgotten.")
+
+
 class Cost(Model):
     """A limit on what a trial costs on average."""
 
@@ -180,6 +190,7 @@ class Experiment(Model):
     trial: Literal["unit", "decision"] | None = Field(default=None, description="Unset: `unit` if sticky.")
     salt: Text = Field(default="", description="Seeds the hash of a fixed split; unset: the key.")
     reweight: Reweight = Reweight()
+    alarm: Alarm | None = Field(default=None, description="Watches for changes of what the arms earn; unset: none.")
     cost: Cost | None = Field(default=None, description="What the policy's choices may cost; unset: no limit.")
     analysis: Analysis = Analysis()
 
@@ -276,6 +287,10 @@ class Experiment(Model):
             raise ValueError(f"policy: an ab_test has a fixed split, given {self.resolved_policy.name!r}")
         if self.resolved_policy.contextual:
             raise ValueError(f"policy: {self.resolved_policy.name!r} reads a context, which no experiment serves yet")
+        if self.alarm is not None and (self.resolved_policy.half_life is not None or self.resolved_policy.contextual):
+            raise ValueError(
+                f"alarm: not with {self.resolved_policy.name!r} that fades by a half-life or reads a context"
+            )
         if self.cost is not None and (self.resolved_policy.contextual or isinstance(self.policy, Fixed)):
             raise ValueError(
                 f"cost: not with {self.resolved_policy.name!r}, whose weights cannot be mixed to keep a limit"

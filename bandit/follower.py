@@ -4,7 +4,6 @@ from bandit.assignment import Allocation
 from bandit.running import Running
 from bandit.store import DecisionRow
 from bandit.trial import moments
-from policies import statistics
 
 EXACT = 1000
 """Up to so many accepted trials the weights follow each; later each thousandth more, which bounds the computation."""
@@ -45,8 +44,7 @@ class Follower:
     def accept(self, row: DecisionRow, reward: float, propensity: float) -> None:
         """Learns from a trial as if it had drawn its variant, with this propensity, and seen the reward at once."""
         running = self.running
-        period = statistics.landmark(row.decided_at, running.half_life)
-        growth = statistics.growth(row.decided_at, period, running.half_life)
+        period, growth = running.learner.place(row.decided_at)
         delta = [growth * part for part in moments(None, reward, 0.0, propensity)]
         running.learner.add(period, row.variant, delta)
         self.accepted += 1

@@ -2,11 +2,13 @@
 
 import math
 import time
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
 
-from bandit.experiment import Experiment
+from bandit.alarm import last_change
+from bandit.experiment import Alarm, Experiment
 from policies import COLUMNS, COUNT, Policy, statistics
 
 FORGOTTEN = 2.0**-100
@@ -20,13 +22,14 @@ class Objective:
     depends on the metrics alone, so a live experiment can change its policy and keep its past.
     """
 
-    __slots__ = ("_goals", "_offset", "_scale")
+    __slots__ = ("_goals", "_offset", "_scale", "unit")
 
     def __init__(self, experiment: Experiment) -> None:
         place = {metric.key: index for index, metric in enumerate(experiment.metrics)}
         self._goals = [(place[key], weight) for key, weight in experiment.goals.items() if weight]
         least, most = experiment.reward_bounds
-        if math.isfinite(least) and math.isfinite(most):
+        self.unit = math.isfinite(least) and math.isfinite(most)
+        if self.unit:
             self._offset, self._scale = least, most - least
         else:
             self._offset = sum(weight * experiment.metrics[metric].origin for metric, weight in self._goals)
@@ -46,11 +49,12 @@ class Objective:
 class Learner:
     """The additive state of one policy and its weights.
 
-    `sums` maps a landmark period of the forward decay to `COUNT, SUM, SQUARES, WEIGHTED` of each arm; without a
-    half-life there is one period, 0.
+    `sums` maps a landmark period of the forward decay, or a span of the alarm, to `COUNT, SUM, SQUARES, WEIGHTED` of
+    each arm; without either there is one period, 0. `since` has the span from which on each arm is remembered, where
+    its rewards have changed.
     """
 
-    __slots__ = ("_base", "_parameters", "objective", "policy", "sums")
+    __slots__ = ("_alarm", "_base", "_parameters", "objective", "policy", "since", "sums")
 
     def __init__(self, experiment: Experiment, base: Sequence[float]) -> None:
         self.objective = Objective(experiment)
@@ -58,6 +62,16 @@ class Learner:
         self._base = np.array(base)
         self._parameters = self.policy.parameters(self._base)
         self.sums: dict[int, list[list[float]]] = {}
+        self._alarm = experiment.alarm
+        self.since: dict[int, int] = {}
+
+    def place(self, at: float) -> tuple[int, float]:
+        """The period into whose sums a trial decided at `at` (seconds since 1970) enters, and with which weight."""
+        half_life = self.policy.half_life
+        if half_life is not None:
+            period = statistics.landmark(at, half_life)
+            return period, statistics.growth(at, period, half_life)
+        return (0 if self._alarm is None else int(at // self._alarm.span)), 1.0
 
     def add(self, period: int, arm: int, delta: Sequence[float]) -> None:
         """Adds `delta` (COLUMNS numbers) to the sums of `arm` in `period`."""
@@ -72,6 +86,8 @@ class Learner:
 
     def state(self, now: float) -> np.ndarray:
         """The sums as float64[arms, COLUMNS], faded to `now` (seconds since 1970)."""
+        if self._alarm is not None:
+            return self._remembered(self._alarm, now)
         state = np.zeros((len(self._base), COLUMNS))
         for period, sums in list(self.sums.items()):
             fade = statistics.fade(period, now, self.policy.half_life)
@@ -79,9 +95,24 @@ class Learner:
                 del self.sums[period]
             else:
                 state += np.array(sums) * fade
-        # A correction subtracts what was added, which can leave the rounding of a sum where a count should be zero.
-        state[state[:, COUNT] < 1e-9] = 0.0
-        return state
+        return _cleared(state)
+
+    def _remembered(self, alarm: Alarm, now: float) -> np.ndarray:
+        """The sums of each arm since its rewards last changed; spans that are not over are not looked at for that."""
+        spans = sorted(self.sums)
+        if not spans:
+            return np.zeros((len(self._base), COLUMNS))
+        sums = np.array([self.sums[span] for span in spans])
+        over = bisect_left(spans, int(now // alarm.span))
+        self.since = {}
+        for arm in range(len(self._base)):
+            first = last_change(sums[:over, arm], alarm.delta / len(self._base), unit=self.objective.unit)
+            if first:
+                self.since[arm] = spans[first]
+                if alarm.restart:
+                    sums[:first, arm] = 0.0
+        state: np.ndarray = sums.sum(axis=0)
+        return _cleared(state)
 
     def weights(self, now: float, arms: Sequence[int]) -> list[float]:
         """The policy's weights at `now`: over `arms` a distribution, 0 elsewhere."""
@@ -97,6 +128,12 @@ class Learner:
         for arm, weight in zip(arms, out.tolist(), strict=True):
             weights[arm] = weight
         return weights
+
+
+def _cleared(state: np.ndarray) -> np.ndarray:
+    """Without the rounding that a correction can leave of a sum where a count should be zero."""
+    state[state[:, COUNT] < 1e-9] = 0.0
+    return state
 
 
 class Cadence:

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -14,9 +15,9 @@ from bandit.errors import InvalidInput, NotFound, StoreUnusable, WrongState
 from bandit.experiment import StoredExperiment
 from bandit.learner import Cadence
 from bandit.running import EVERYONE, Running
-from bandit.store import Batch, DecisionRow, EpochRow, ExperimentRow, OutcomeRow, Standing, Store
+from bandit.store import Batch, Change, DecisionRow, EpochRow, ExperimentRow, OutcomeRow, Standing, Store
 from bandit.trial import Drawn, Outcome, Record, moments
-from policies import COLUMNS, statistics
+from policies import COLUMNS
 
 MOST_CACHED = 32_768
 SEEN_BITS = 1 << 23
@@ -165,6 +166,22 @@ class Memory:
         if running.recompute(now, anew=anew):
             self.allocation(running, EVERYONE, now)
         self.touched.add(running)
+        if running.learner.since:
+            self._note_changes(running, now)
+
+    def _note_changes(self, running: Running, now: float) -> None:
+        """Notes, once, what the alarm has found."""
+        alarm, status = running.experiment.alarm, running.experiment.status
+        for arm, span in running.learner.since.items():
+            token = f"alarm {running.id} {arm} {span}"
+            if alarm is None or token in running.noted:
+                continue
+            running.noted.add(token)
+            if self.store.reader().change(token) is None:
+                since = datetime.fromtimestamp(span * alarm.span, UTC).isoformat(timespec="seconds")
+                done = "what it earned before is forgotten" if alarm.restart else "nothing was forgotten"
+                detail = f"the rewards of {running.keys[arm]!r} have changed about {since}; {done}"
+                self.batch.changes.append(Change(running.id, "alarm", now, status, status, detail, token))
 
     def allocation(self, running: Running, mask: str, now: float) -> Allocation:
         """What the current epoch draws from for a mask, logged when it is first asked for.
@@ -318,9 +335,8 @@ class Memory:
         if old != new:
             delta = moments(old, new, 0.0, row.propensity)
             period = 0
-            if running.half_life is not None:
-                period = statistics.landmark(row.decided_at, running.half_life)
-                growth = statistics.growth(row.decided_at, period, running.half_life)
+            if running.periodic:
+                period, growth = learner.place(row.decided_at)
                 delta = [growth * part for part in delta]
             learner.add(period, row.variant, delta)
             running.learned += 1

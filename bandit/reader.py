@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bandit.errors import StoreBusy, StoreError, StoreUnusable
-from bandit.store import Change, DecisionRow, EpochRow, ExperimentRow, OutcomeRow, Standing, TrialRow
+from bandit.store import Cell, Change, DecisionRow, EpochRow, ExperimentRow, Grouping, OutcomeRow, Standing, TrialRow
 
 BUSY_SECONDS = 10.0
 _EXPERIMENT = "SELECT id, key, definition, status, epoch, learned, weighed FROM experiments"
@@ -124,6 +124,42 @@ class SQLiteReader:
             raise translated(error) from error
         if found is not None:
             yield found
+
+    def cells(self, experiment: int, by: Grouping, ranges: Sequence[tuple[float, float, float]]) -> Iterator[Cell]:
+        group, parameters = "NULL", list[object]()
+        if by.attribute is not None:
+            group, parameters = "json_extract(decisions.attributes, ?)", [f'$."{by.attribute}"']
+        elif by.seconds is not None:
+            group, parameters = "CAST((decisions.decided_at - ?) / ? AS INTEGER)", [by.start, by.seconds]
+        place = f"SELECT {group} AS part, decisions.epoch, decisions.eligible, decisions.variant"
+        trials = "decisions.experiment = ? AND decisions.head = decisions.id AND decisions.opened_at IS NOT NULL"
+        counts = f"{place}, -1, count(*), 0.0, 0.0 FROM decisions WHERE {trials} GROUP BY 1, 2, 3, 4"
+        value = "CASE WHEN earned THEN min(max(outcomes.total, ?), ?) ELSE fallback END - ?"
+        sums = (
+            f"SELECT part, epoch, eligible, variant, ?, count(*), total(value), total(value * value) FROM"
+            f" ({place}, {value} AS value FROM decisions JOIN outcomes ON outcomes.decision = decisions.id"
+            f" WHERE {trials} AND outcomes.metric = ? AND (earned OR fallback IS NOT NULL)) GROUP BY 1, 2, 3, 4"
+        )
+        try:
+            yield from (Cell(*row) for row in self._connection.execute(counts, (*parameters, experiment)))
+            for metric, (lower, upper, origin) in enumerate(ranges):
+                given = (metric, *parameters, lower, upper, origin, experiment, metric)
+                yield from (Cell(*row) for row in self._connection.execute(sums, given))
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
+    def epochs(self, experiment: int) -> list[EpochRow]:
+        columns = ", ".join(EpochRow._fields)
+        sql = f"SELECT {columns} FROM epochs WHERE experiment = ? ORDER BY epoch, eligible"
+        return [EpochRow(*row) for row in self._read(sql, (experiment,))]
+
+    def history(self, experiment: int) -> list[tuple[int, int, int, float, float, float]]:
+        return self._read(
+            "SELECT epoch, variant, metric, count, total, squares FROM statistics WHERE experiment = ?1 AND epoch > 0"
+            " UNION ALL SELECT epoch, variant, -1, trials, 0.0, 0.0 FROM allocations"
+            " WHERE experiment = ?1 AND epoch > 0 ORDER BY epoch",
+            (experiment,),
+        )
 
     def rows(self, table: str) -> Iterator[Sequence[Any]]:
         try:

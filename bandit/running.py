@@ -46,7 +46,9 @@ class Running:
         "learner",
         "marks",
         "metrics",
+        "noted",
         "origins",
+        "periodic",
         "primary",
         "ratios",
         "serial",
@@ -83,6 +85,8 @@ class Running:
         self.fixed = isinstance(experiment.policy, Fixed)
         self.every = experiment.reweight.every
         self.half_life = experiment.resolved_policy.half_life
+        self.periodic = self.half_life is not None or experiment.alarm is not None
+        self.noted: set[str] = set()
         self.learner = Learner(experiment, self.base)
         self.cadence = Cadence(experiment.reweight.budget)
         self.cost = None if experiment.cost is None else self.metrics[experiment.cost.metric]

@@ -93,6 +93,23 @@ class TrialRow(NamedTuple):
     outcomes: list[OutcomeRow]
 
 
+class Cell(NamedTuple):
+    """The trials of a group that one distribution was drawn from, for one arm.
+
+    `group` is the value of an attribute or the number of a span of time, None where neither is known. `metric` is the
+    place of the metric whose values, less its origin, are counted and summed; -1 counts all trials.
+    """
+
+    group: str | float | None
+    epoch: int
+    eligible: str
+    variant: int
+    metric: int
+    trials: int
+    total: float
+    squares: float
+
+
 class Change(NamedTuple):
     """A line of the audit log: what happened to an experiment, when, and from which state."""
 
@@ -210,5 +227,28 @@ class Reader(Protocol):
     def trials(self, experiment: int) -> Iterator[TrialRow]:
         """The trials of an experiment that were opened, in the order of their decisions, a few in memory at a time."""
 
+    def cells(self, experiment: int, by: "Grouping", ranges: Sequence[tuple[float, float, float]]) -> Iterator[Cell]:
+        """The trials of an experiment, group by group, from the log.
+
+        Args:
+            experiment: Whose trials.
+            by: What makes a group.
+            ranges: Least value, greatest value and origin of each metric.
+        """
+
+    def epochs(self, experiment: int) -> list[EpochRow]:
+        """What each epoch drew from, and for each mask, the first epoch first."""
+
+    def history(self, experiment: int) -> list[tuple[int, int, int, float, float, float]]:
+        """Epoch, variant, metric, count, sum and squares of every epoch but 0; metric -1 counts the trials."""
+
     def rows(self, table: str) -> Iterator[Sequence[Any]]:
         """Every row of a table, for a replay."""
+
+
+class Grouping(NamedTuple):
+    """What makes a group of trials: an attribute of the decision, spans of `seconds` since `start`, or nothing."""
+
+    attribute: str | None = None
+    seconds: float | None = None
+    start: float = 0.0

@@ -15,7 +15,6 @@ from bandit.reward import aggregate, judge
 from bandit.running import Running
 from bandit.store import DecisionRow, EpochRow, EventRow, OutcomeRow, Reader
 from bandit.trial import Outcome, Record
-from policies import statistics
 
 TOLERANCE = 1e-9
 
@@ -188,8 +187,7 @@ def _sum(records: dict[int, Record], drawn: Drawn, kept: dict[str, Sums]) -> Non
             kept["statistics"].add((row.experiment, 0, row.variant, metric), moments)
         reward = running.learner.objective.reward(earned)
         if reward is not None:
-            period = statistics.landmark(row.decided_at, running.half_life)
-            growth = statistics.growth(row.decided_at, period, running.half_life)
+            period, growth = running.learner.place(row.decided_at)
             moments = [growth * part for part in _moments(reward, row.propensity)]
             kept["learning"].add((row.experiment, period, row.variant), moments)
 

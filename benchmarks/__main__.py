@@ -10,7 +10,8 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, table
 
-PARTS = ("weights", "inprocess", "http", "startup", "footprint")
+PARTS = ("weights", "inprocess", "tables", "http", "startup", "footprint")
+PEERS = ("numba", "flask", "granian", "river", "mabwiser", "polars", "tea-tasting")
 RESULTS = Path(__file__).parent / "results.json"
 
 
@@ -30,7 +31,7 @@ def main(parts: list[str]) -> None:
         print(f"measuring {part} ...", file=sys.stderr, flush=True)
         figures += import_module(f"benchmarks.{part}").figures()
     print(f"{when}\n\n{table(figures)}")
-    peers = {name: version(name) for name in ("numba", "flask", "granian", "river", "mabwiser")}
+    peers = {name: version(name) for name in PEERS}
     document = {"when": when, "versions": peers, "figures": [figure.json() for figure in figures]}
     RESULTS.write_text(json.dumps(document, indent=1))
     if missed := [figure.name for figure in figures if figure.met is False]:

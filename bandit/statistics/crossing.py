@@ -11,17 +11,14 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from bandit.statistics.comparison import Alternative
-
-Array = NDArray[np.float64]
+from bandit.statistics.panels import Array, panels
 
 CLOSEST = 1e-3
 """Looks may not be closer than this: the work grows with the inverse of the distance."""
 _FARTHEST = 10.0
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +100,7 @@ class Alive(NamedTuple):
         low = max(lower * root, drift * time - _FARTHEST * root)
         high = max(low, min(upper * root, drift * time + _FARTHEST * root))
         scale = math.sqrt(min(step, after - time) if after > time else step)
-        edges = np.linspace(low, high, 2 + int((high - low) / (3.0 * scale)))
-        half = (edges[1] - edges[0]) / 2.0
-        places = ((edges[:-1] + half)[:, None] + half * _NODES).ravel()
-        weights = np.tile(half * _WEIGHTS, edges.size - 1)
+        places, weights = panels(np.linspace(low, high, 2 + int((high - low) / (2.0 * scale))))
         distances = (places[:, None] - self.places - drift * step) / math.sqrt(step)
         density = np.exp(-0.5 * distances * distances) @ self.masses / math.sqrt(2.0 * math.pi * step)
         return Alive(time, places, weights * density)

@@ -14,16 +14,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import ndtr
 from scipy.stats import chi2, norm, t
 
 from bandit.statistics.comparison import Alternative
+from bandit.statistics.panels import Array, panels
 
-Array = NDArray[np.float64]
-
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 _TURNS = np.array([-8.0, -5.0, -3.0, -1.5, 0.0, 1.5, 3.0, 5.0, 8.0])
 _DECAY = 2.0 ** np.arange(-3.0, 4.0)
 _NOTHING = 1e-17
@@ -149,7 +146,7 @@ def _given_deviation(critical: Array, ratios: tuple[float, ...], two_sided: bool
     # Both tails together are even in z.
     least = 0.0 if two_sided else -_FARTHEST
     edges = np.sort(np.clip(np.concatenate(turns, axis=1), least, _FARTHEST), axis=1)
-    places, weights = _panels(edges)
+    places, weights = panels(edges)
     none_exceeds = np.zeros_like(places)
     with np.errstate(divide="ignore"):  # where one exceeds for certain
         for loading, width, count in zip(loadings, widths, counts, strict=True):
@@ -159,11 +156,3 @@ def _given_deviation(critical: Array, ratios: tuple[float, ...], two_sided: bool
             none_exceeds += count * np.log1p(-np.minimum(exceeds, 1.0))
     density = weights * np.exp(-0.5 * places * places) * ((2.0 if two_sided else 1.0) / math.sqrt(2.0 * math.pi))
     return np.asarray(-np.sum(density * np.expm1(none_exceeds), axis=1))
-
-
-def _panels(edges: Array) -> tuple[Array, Array]:
-    """Gauss-Legendre nodes and weights between each edge and the next, along the last axis."""
-    centres, halves = (edges[..., 1:] + edges[..., :-1]) / 2.0, (edges[..., 1:] - edges[..., :-1]) / 2.0
-    shape = (*edges.shape[:-1], -1)
-    nodes = centres[..., None] + halves[..., None] * _NODES
-    return nodes.reshape(shape), (halves[..., None] * _WEIGHTS).reshape(shape)

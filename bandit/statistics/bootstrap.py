@@ -50,8 +50,8 @@ def bootstrap(
         Refused: An arm has fewer than two values, or `bca` is asked for more than 5,000 values and another statistic
             than the mean, or no resample differs from another.
 
-    Source: Efron, "Better bootstrap confidence intervals", JASA 82, 1987; both arms' influences together as in Efron
-    and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 14.
+    Source: Efron, "Better bootstrap confidence intervals", JASA 82, 1987; Efron and Tibshirani, "An Introduction to the
+    Bootstrap", 1993, chapter 14. The acceleration is that of both arms' influences together.
     """
     check(alpha, alternative)
     enough(resamples, alpha)

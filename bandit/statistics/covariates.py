@@ -44,7 +44,7 @@ def cuped(
 
     Both arms have the same coefficients, from all units together. What is estimated stays the same if the covariates
     are from before the experiment, which the data can contradict (a warning then says so) and never show. The
-    coefficients are taken as known: for each covariate the variance is understated by about its share in the units.
+    coefficients are taken as known: with n units in all, each covariate understates the variance by about 1 part in n.
 
     Args:
         treatment: Its units, with all columns.

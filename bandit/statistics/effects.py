@@ -80,7 +80,7 @@ def cramers_v(arms: Sequence[Proportion]) -> EffectSize:
     Raises:
         Refused: There are fewer than two arms, or one has no trials.
 
-    Source: Cramer, "Mathematical Methods of Statistics", 1946, section 21.9.
+    Source: Cramer, "Mathematical Methods of Statistics", 1946, chapter 21.
     """
     if len(arms) < 2 or not all(arm.trials for arm in arms):
         raise Refused("cramers_v", "it needs two arms or more, each with trials", "it once there are")

@@ -19,34 +19,40 @@ class Follower:
     def __init__(self, running: Running) -> None:
         self.running = running
         self.accepted = 0
-        self._weights = running.base
         self._weighed: int | None = None
         self._weighed_at = 0.0
+        self._epoch = 0
         self._drawn_from: dict[tuple[int, ...], list[float]] = {}
 
     def probabilities(self, arms: tuple[int, ...], now: float) -> list[float]:
         """The distribution over all arms at `now` (seconds since 1970), where `arms` are eligible."""
         running = self.running
         if not running.fixed and self._stale(now):
-            weights = running.learner.weights(now, running.full)
+            running.recompute(now)
             self._weighed, self._weighed_at = self.accepted, now
-            if weights != self._weights:
-                self._weights, self._drawn_from = weights, {}
-        found = self._drawn_from.get(arms)  # until the weights change, as an epoch keeps what it drew from
+            if running.epoch != self._epoch:
+                self._epoch, self._drawn_from = running.epoch, {}
+        found = self._drawn_from.get(arms)
         if found is None:
-            weights, experiment = self._weights, running.experiment
+            weights, experiment = running.weights, running.experiment
             if sum(weights[arm] for arm in arms) <= 0.0:
                 weights = running.learner.weights(now, arms)
             allocation = Allocation(weights, running.base, arms, experiment.floor, experiment.reweight.holdout)
             found = self._drawn_from[arms] = allocation.probabilities
         return found
 
-    def accept(self, row: DecisionRow, reward: float, propensity: float) -> None:
-        """Learns from a trial as if it had drawn its variant, with this propensity, and seen the reward at once."""
+    def accept(self, row: DecisionRow, gains: dict[int, float], propensity: float) -> None:
+        """Learns from a trial as if it had drawn its variant, with this propensity, and seen at once what it earned.
+
+        `gains` maps metrics to values, and has all that the objective needs.
+        """
         running = self.running
+        reward = running.learner.objective.reward(gains)
         period, growth = running.learner.place(row.decided_at)
         delta = [growth * part for part in moments(None, reward, 0.0, propensity)]
         running.learner.add(period, row.variant, delta)
+        if running.costs is not None and running.cost in gains:
+            running.costs.add(row.variant, 1.0, gains[running.cost])
         self.accepted += 1
 
     def _stale(self, now: float) -> bool:

@@ -71,7 +71,7 @@ class Hindsight:
         logging = json.loads(trial.probabilities)
         known = len(logging)  # a variant that came later was not eligible
         members = json.loads(head.eligible) if head.eligible else range(known)
-        arms = tuple(arm for arm in members if arm < known and follower.running.base[arm] > 0.0)
+        arms = tuple(arm for arm in members if follower.running.base[arm] > 0.0)
         if not arms:
             self.left_out["ineligible"] += 1
             return None
@@ -84,7 +84,7 @@ class Hindsight:
             share = min(drawn / wanted for drawn, wanted in zip(logging, target, strict=True) if wanted > 0.0)
             accepted = self._uniform() < share * target[head.variant] / head.propensity
             if accepted:
-                follower.accept(head, learnt, target[head.variant])
+                follower.accept(head, gains, target[head.variant])
         return head.variant, reward, head.propensity, target, logging, share, accepted
 
     def _sum(self, rows: list[tuple[Any, ...]], truncation: float) -> Tally:

@@ -74,8 +74,8 @@ def _fields(text: str) -> dict[str, Any]:
 def hypothetical(experiment: StoredExperiment, target: Target) -> Running:
     """The experiment as it would have run with the target as its policy, before it has learnt anything.
 
-    A policy has the experiment's floor, holdout and interval between weights, as if it had been configured; a split
-    is served as it is given.
+    A policy has the experiment's floor, holdout, limit of costs and interval between weights, as if it had been
+    configured; a split is served as it is given.
 
     Raises:
         InvalidInput: A variant is unknown, or the policy does not fit the experiment.
@@ -85,6 +85,8 @@ def hypothetical(experiment: StoredExperiment, target: Target) -> Running:
         changes: dict[str, Any] = {"policy": target.model_dump(mode="json")}
         if target.name != "fixed":
             changes["type"] = "bandit"
+        else:
+            changes["cost"] = None
     else:
         weights = target.weights if isinstance(target, Split) else {target.variant: 1.0}
         known = [variant.key for variant in experiment.variants]
@@ -93,7 +95,7 @@ def hypothetical(experiment: StoredExperiment, target: Target) -> Running:
                 listed = ", ".join(map(repr, known[:20]))
                 raise InvalidInput.field("policy", f"{key!r} is not a variant of {experiment.key!r}: {listed}")
         variants = [{**variant, "weight": weights.get(variant["key"], 0.0)} for variant in fields["variants"]]
-        changes = {"policy": {"name": "fixed"}, "variants": variants, "reweight": {"floor": 0.0}}
+        changes = {"policy": {"name": "fixed"}, "variants": variants, "reweight": {"floor": 0.0}, "cost": None}
     try:
         return Running(0, StoredExperiment.model_validate({**fields, **changes}))
     except ValidationError as error:

@@ -3,7 +3,8 @@
 import pytest
 from experiments import started
 
-from bandit import Engine, Reweight
+from bandit import Engine, Metric, Reweight
+from bandit.experiment import Cost
 from bandit.learner import Learner
 from policies import KLUCB, EpsilonGreedy, Exp3, Fixed, Softmax, ThompsonBeta
 
@@ -37,6 +38,28 @@ def test_the_policy_that_ran_is_followed_to_the_digit(clock, policy, reweight):
         assert estimate.greatest_weight == pytest.approx(1.0)
         if estimate.method in ("ips", "snips", "replay"):
             assert estimate.estimate == pytest.approx(answer.logged_mean)
+
+
+def test_the_limit_of_costs_is_kept(clock):
+    """The engine that had it is followed to the digit, and a policy without it would have been dearer."""
+    metrics = [Metric(key="bought", primary=True), Metric(key="cost", type="continuous")]
+    with Engine(clock=clock, seed=3) as engine:
+        started(
+            engine,
+            metrics=metrics,
+            sticky=False,
+            policy=ThompsonBeta(),
+            reweight=Reweight(budget=1.0),
+            cost=Cost(metric="cost", limit=2.0),
+        )
+        for number in range(200):
+            decision = engine.choose("copy")
+            engine.reward(decision.id, 5.0 if decision.variant == "short" else 1.0, "cost")
+            engine.reward(decision.id, float(decision.variant == "short" and number % 2))
+        same, split = engine.counterfactual("copy", "thompson_beta"), engine.counterfactual("copy", "split:short=1")
+    assert same.estimates[0].greatest_weight < 1.2
+    assert same.estimates[0].effective_sample_size > 195
+    assert split.estimates[1].estimate == pytest.approx(0.5, abs=0.2)
 
 
 def test_weights_of_a_long_log_are_not_computed_for_every_trial(clock, monkeypatch):

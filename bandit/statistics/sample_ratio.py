@@ -20,8 +20,8 @@ THRESHOLD = 0.001
 LEAST = 5.0
 """Units that every variant must expect; with fewer the chi-square distribution is far off."""
 CONCENTRATION = 1000.0
-"""Units that the sequential test's belief in the weights is worth: it expects a share that should be a half to be off by
-about .016. With 100 it would find 60:40 among 500 units rather than 1,000, and miss .002 among 1,600,000."""
+"""Units that the sequential test's belief in the weights is worth: it expects a half to be off by about
+.016. With 100 it would find 60:40 among 500 units rather than 1,000, and miss .002 among 1,600,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def sequential(
 
 
 def _log_bayes_factors(counts: Array, shares: Array, concentration: float) -> Array:
-    """Of Dirichlet(concentration shares) against the shares; by Stirling's formula, so that great terms cancel first."""
+    """Of Dirichlet(concentration shares) against the shares; by Stirling's formula, so that digits stay."""
     prior, total = concentration * shares, counts.sum(axis=1)
     posterior = prior + counts
     shift = np.log1p((counts - total[:, None] * shares) / (shares * (concentration + total[:, None])))

@@ -1,0 +1,67 @@
+"""What it would take to decide an experiment that is not decided yet."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bandit.statistics.gain import Gain
+from bandit.statistics.gates import Gates
+
+FOREVER = 1000.0
+"""Times as many units as there are, from which the answer is that no number of them will do."""
+LEAST = 1.1
+"""Times as many units, where all that is missing is a p-value that was corrected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What it would about take.
+
+    Attributes:
+        units: More units, of all variants together; None where no number of them is foreseen to decide it.
+        days: More days, at the pace so far; None also where there is no pace yet.
+        text: The same in a sentence.
+    """
+
+    units: int | None
+    days: int | None
+    text: str
+
+
+def outlook(gains: Sequence[Gain], units: Sequence[float], days: float, gates: Gates) -> Outlook:
+    """How many more units and days until the gates are passed and the intervals decide, if the estimates stay.
+
+    Args:
+        gains: Of the treatments that could be compared, the best first.
+        units: Of every variant.
+        days: Since the start.
+        gates: What has to be there.
+    """
+    least, total = min(units), sum(units)
+    if least <= 0.0:
+        short = math.ceil(sum(max(0.0, gates.minimum_units - count) for count in units))
+        return Outlook(short, None, f"{short:,} more units are needed, where there are too few.")
+    gate = gates.minimum_units / least
+    factor = _factor(gains, gates.minimum_relative_effect) if gains else gate
+    closed = gate <= 1.0 and days >= gates.minimum_days
+    times = max(LEAST if closed else 1.0, gate, math.inf if factor is None else factor)
+    if times > FOREVER:
+        return Outlook(
+            None, None, "No number of units is foreseen to decide it: the estimate is at the least gain worth having."
+        )
+    more = total * (times - 1.0)
+    if days <= 0.0:
+        return Outlook(math.ceil(more), None, f"About {math.ceil(more):,} more units decide it, if estimates stay.")
+    span = math.ceil(max(days * times, gates.minimum_days) - days)
+    more = math.ceil(more if times > 1.0 else total * span / days)
+    return Outlook(
+        more, span, f"About {more:,} more units, {span:,} more days at the pace so far, decide it if estimates stay."
+    )
+
+
+def _factor(gains: Sequence[Gain], least: float) -> float | None:
+    """How many times the units decide: to ship the best, or to rule out all."""
+    if gains[0].worth_having(least):
+        return 1.0 if gains[0].better else gains[0].units_factor(least)
+    factors = [gain.units_factor(least) for gain in gains if not (gain.worse or gain.too_small(least))]
+    return max((math.inf if factor is None else factor for factor in factors), default=1.0)

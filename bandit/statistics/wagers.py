@@ -1,0 +1,217 @@
+"""A treatment against a control on data that a bandit collected, looked at as often as one likes: exact, for any floor.
+
+Against the hypothesis that the effect is some number, bets are laid on every trial: that its score (see `pair`) turns
+out above that number, or below. If the hypothesis is true no strategy can be expected to win, so that the probability
+of ever having `1 / alpha` times the money one began with is at most alpha (Ville's inequality). The interval has the
+effects against which that much was never won.
+
+No number of trials is too small, no floor too low, an epoch may be one trial, and one may look after each. What is
+needed is that values have bounds, that no served arm's probability was 0, and that the effect is the same for all
+trials, or, for the test of no effect, that there is none for any. One thing is approximate: the predictions for the
+first epoch come from its own trials of both arms together. If there is no effect they are independent of the draws, so
+the test is exact; the interval is out by a term that falls with the inverse of that epoch's size.
+
+The bet on a trial is a multiple of its information (small where its score varies much) over the standard deviation
+predicted from the past. So trials whose arms were drawn evenly count for more, as in an estimate weighted by
+precision: at any look that is allowed, since it need not be known beforehand how much information there will be.
+
+Source: Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting", Journal of the Royal
+Statistical Society B 86, 2024; Waudby-Smith, Wu, Ramdas, Karampatziakis and Mineiro, "Anytime-valid off-policy
+inference for contextual bandits", 2022, for the use of scores. The size of the bets is ours.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from scipy.optimize import brentq, minimize_scalar
+
+from bandit.statistics.comparison import Alternative, Comparison, Refused
+from bandit.statistics.epochs import Epochs
+from bandit.statistics.pair import SHRINKAGE, Pair, pair
+from bandit.statistics.tails import Interval, one_sided
+from bandit.statistics.tails import check as check_arguments
+from policies.kernel import Array, kernel
+
+METHOD = "wagers"
+BETS = 0.4 * 2.0 ** -np.arange(14.0)
+"""Multiples, from a strong effect (.4 standard deviations) down to one that takes 10^9 trials to see."""
+MONEY = np.arange(1.0, 15.0) ** -1.5 / (np.arange(1.0, 15.0) ** -1.5).sum()
+"""What each of them begins with: more for strong effects, which are to be seen soon."""
+MOST_LOST = 0.9
+"""Part of the money that a trial can cost."""
+
+
+def log_wealth(pair: Pair, effect: float = 0.0, alternative: Alternative = "two-sided") -> Array:
+    """The logarithm of what was won after each epoch against an effect, shape (..., epochs).
+
+    Args:
+        pair: The data; their values must have bounds.
+        effect: The hypothesis, in the unit of the values.
+        alternative: On which side of it the bets are.
+    """
+    least, most = pair.bounds or (0.0, 1.0)
+    width = most - least
+    shape = pair.trials.shape[:-2]
+    flat = pair.trials.reshape(-1, *pair.trials.shape[-2:])
+    gained = ((pair.totals - pair.trials * least) / width).reshape(flat.shape)
+    chance, sizes = pair.probabilities.reshape(flat.shape), pair.sizes.reshape(flat.shape[:-1])
+    out = np.empty(flat.shape[:-1])
+    share = {"two-sided": (0.5, 0.5), "greater": (1.0, 0.0), "less": (0.0, 1.0)}[alternative]
+    with np.errstate(divide="ignore"):
+        start = np.log(np.concatenate([share[0] * MONEY, share[1] * MONEY]))
+    bets = np.concatenate([BETS, -BETS])[start > -np.inf]
+    for repetition in range(flat.shape[0]):
+        _bet(
+            flat[repetition],
+            np.clip(gained[repetition], 0.0, flat[repetition]),
+            sizes[repetition],
+            chance[repetition],
+            effect / width,
+            bets,
+            start[start > -np.inf],
+            out[repetition],
+        )
+    return out.reshape(*shape, -1)
+
+
+def compare(
+    epochs: Epochs, treatment: int, control: int, *, alpha: float = 0.05, alternative: Alternative = "two-sided"
+) -> Comparison:
+    """The difference of two arms' means, with an interval and a p-value that are valid whenever one looks.
+
+    Both follow from all epochs so far: an effect that was rejected once remains so. The statistic is the logarithm of
+    the most that was ever won against there being no effect; the p-value is one over that.
+
+    Args:
+        epochs: What was collected so far; any number of epochs of any size. Values from 0 to 1 that are not 0 or 1 are
+            treated as that part of a success, which is right and wider than need be where they vary little.
+        treatment: Its place among the arms.
+        control: Its place.
+        alpha: The probability that any of the intervals ever misses the effect.
+        alternative: Which side.
+
+    Raises:
+        Refused: There is no floor, or the values have no bounds.
+        ValueError: An argument is out of its range.
+    """
+    check(pair(METHOD, epochs, treatment, control))
+    return unchecked(epochs, treatment, control, alpha=alpha, alternative=alternative)
+
+
+def check(pair: Pair) -> None:
+    """Refuses data for which the proof does not hold.
+
+    Raises:
+        Refused: They are such.
+    """
+    if pair.bounds is None:
+        raise Refused(METHOD, "the values have no bounds", "design_based, or give the metric bounds")
+    if not pair.floor > 0.0:
+        raise Refused(METHOD, "without a floor an arm's probability can fall to 0", "rerandomisation, or set a floor")
+
+
+def unchecked(
+    epochs: Epochs, treatment: int, control: int, *, alpha: float = 0.05, alternative: Alternative = "two-sided"
+) -> Comparison:
+    """As `compare`, also without a floor.
+
+    Raises:
+        Refused: The values have no bounds.
+        ValueError: An argument is out of its range.
+    """
+    chosen = pair(METHOD, epochs, treatment, control)
+    check_arguments(alpha, alternative)
+    if chosen.bounds is None:
+        check(chosen)
+    most = float(log_wealth(chosen, 0.0, alternative).max())
+    weights = chosen.information[..., None]
+    means = (weights * chosen.scores).sum(axis=-2) / (weights * chosen.sizes[..., None]).sum(axis=-2).clip(min=1e-300)
+    effect = float(means[0] - means[1])
+    interval, warnings = _interval(chosen, effect, alpha, alternative)
+    return Comparison(
+        method=METHOD,
+        effect=effect,
+        interval=one_sided(interval, alternative),
+        p_value=math.exp(-max(0.0, most)),
+        statistic=most,
+        warnings=warnings,
+    )
+
+
+def _interval(pair: Pair, effect: float, alpha: float, alternative: Alternative) -> tuple[Interval, tuple[str, ...]]:
+    """The effects against which not enough was ever won; where there is none, those of this look."""
+    width = (pair.bounds or (0.0, 1.0))[1] - (pair.bounds or (0.0, 1.0))[0]
+
+    def excess(delta: float) -> float:
+        return float(log_wealth(pair, delta * width, alternative).max()) + math.log(alpha)
+
+    def excess_now(delta: float) -> float:
+        return float(log_wealth(pair, delta * width, alternative)[-1]) + math.log(alpha)
+
+    start = min(1.0, max(-1.0, effect / width))
+    if excess(start) >= 0.0:
+        start = float(minimize_scalar(excess, bounds=(-1.0, 1.0), method="bounded").x)
+    function = excess
+    warnings: tuple[str, ...] = ()
+    if excess(start) >= 0.0:
+        function, warnings = excess_now, ("no constant effect agrees with all looks: it has changed over time",)
+        start = float(minimize_scalar(excess_now, bounds=(-1.0, 1.0), method="bounded").x)
+    return (width * _end(function, start, -1.0), width * _end(function, start, 1.0)), warnings
+
+
+def _end(excess: Callable[[float], float], start: float, limit: float) -> float:
+    """Where a convex function that is negative at the start becomes positive in the direction of a limit."""
+    if start == limit or excess(limit) <= 0.0:
+        return limit
+    if excess(start) >= 0.0:
+        return start
+    return float(brentq(excess, start, limit, xtol=1e-10, rtol=1e-10))
+
+
+@kernel
+def _bet(
+    trials: Array, gained: Array, sizes: Array, chance: Array, effect: float, bets: Array, start: Array, out: Array
+) -> None:
+    """Write the logarithm of the wealth after each epoch; values are from 0 to 1."""
+    wealth = start.copy()
+    seen, earned = np.zeros(2), np.zeros(2)
+    prediction, scores, counts = np.zeros(2), np.empty(5), np.empty(5)
+    for epoch in range(trials.shape[0]):
+        both, all_earned = seen[0] + seen[1], earned[0] + earned[1]
+        if both == 0.0:
+            both, all_earned = trials[epoch].sum(), gained[epoch].sum()
+        pooled = all_earned / max(both, 1.0)
+        # Half a success and half a failure more, so that the deviation is never 0.
+        rate = (all_earned + 0.5) / (both + 1.0)
+        e1, e0 = chance[epoch, 0], chance[epoch, 1]
+        unit = e1 * e0 / (e1 + e0) / math.sqrt(rate * (1.0 - rate))
+        for arm in range(2):
+            prediction[arm] = (earned[arm] + SHRINKAGE * pooled) / (seen[arm] + SHRINKAGE)
+        base = prediction[0] - prediction[1]
+        farthest = 0.0
+        for arm in range(2):
+            sign = 1.0 - 2.0 * arm
+            scores[2 * arm] = base - sign * prediction[arm] / chance[epoch, arm]
+            scores[2 * arm + 1] = base + sign * (1.0 - prediction[arm]) / chance[epoch, arm]
+            counts[2 * arm] = trials[epoch, arm] - gained[epoch, arm]
+            counts[2 * arm + 1] = gained[epoch, arm]
+            farthest = max(farthest, abs(scores[2 * arm]), abs(scores[2 * arm + 1]))
+        # Trials of other arms have the score that was predicted.
+        scores[4] = base
+        counts[4] = sizes[epoch] - trials[epoch, 0] - trials[epoch, 1]
+        # The limit is the same for all effects from -1 to 1, which makes the wealth a convex function of the effect.
+        limit = MOST_LOST / (farthest + 1.0)
+        for bet in range(bets.shape[0]):
+            stake = min(max(bets[bet] * unit, -limit), limit)
+            for cell in range(5):
+                if counts[cell] > 0.0:
+                    wealth[bet] += counts[cell] * math.log1p(stake * (scores[cell] - effect))
+        for arm in range(2):
+            seen[arm] += trials[epoch, arm]
+            earned[arm] += gained[epoch, arm]
+        most = wealth.max()
+        total = 0.0
+        for bet in range(bets.shape[0]):
+            total += math.exp(wealth[bet] - most)
+        out[epoch] = most + math.log(total)

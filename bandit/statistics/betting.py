@@ -42,7 +42,7 @@ def hedged_capital(values: Sequence[float] | Array, *, alpha: float = 0.05, boun
 
     The bets on the next value follow the mean and variance of those before it. A value has to be known before the next
     one is drawn, or their order has to be random. Ends are rounded outwards to one of 32 sqrt(n) candidates (1,000 at
-    least), which is about a fortieth of the width for conversions and more for values that vary less.
+    least), which is about a hundredth of the width for conversions and more for values that vary less.
 
     Args:
         values: In their order, shape (n,).

@@ -12,6 +12,9 @@ FOREVER = 1000.0
 LEAST = 1.1
 """Times as many units, where all that is missing is a p-value that was corrected."""
 
+HOUR = 1.0 / 24.0
+"""Days from which there is a pace."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
@@ -49,13 +52,17 @@ def outlook(gains: Sequence[Gain], units: Sequence[float], days: float, gates: G
         return Outlook(
             None, None, "No number of units is foreseen to decide it: the estimate is at the least gain worth having."
         )
+    span: int | None = math.ceil(max(days * times, gates.minimum_days) - days)
     more = total * (times - 1.0)
-    if days <= 0.0:
-        return Outlook(math.ceil(more), None, f"About {math.ceil(more):,} more units decide it, if estimates stay.")
-    span = math.ceil(max(days * times, gates.minimum_days) - days)
-    more = math.ceil(more if times > 1.0 else total * span / days)
+    if days >= HOUR:
+        more = more or total * (span or 0) / days
+    elif times > 1.0:
+        span = None
+    time = "" if span is None else f", {span:,} more days at the pace so far"
     return Outlook(
-        more, span, f"About {more:,} more units, {span:,} more days at the pace so far, decide it if estimates stay."
+        math.ceil(more),
+        span,
+        f"About {math.ceil(more):,} more units{time}, decide it if the estimates stay as they are.",
     )
 
 

@@ -110,6 +110,8 @@ def test_what_it_takes():
     assert found.more_units == pytest.approx(30_000, abs=2)
     assert found.more_days == 42
     assert "About 30,0" in found.reasons[-1]
+    at_once = decide((0.05, 0.1), days=1e-300)
+    assert (at_once.more_units, at_once.more_days) == (found.more_units, None)
     never = decide((0.0099999, 0.1))
     assert (never.more_units, never.more_days) == (None, None)
     assert never.reasons[-1].startswith("No number of units is foreseen")

@@ -81,6 +81,10 @@ class Gain:
         """Whether it is shown to lose."""
         return self.significant and self.interval[1] < 0.0
 
+    def harmful(self, least: float) -> bool:
+        """Whether it is shown to lose, and not shown to lose less than a part `least`."""
+        return self.worse and (self.relative_interval is None or self.relative_interval[0] <= -least)
+
     def worth_having(self, least: float) -> bool:
         """Whether the estimate is a gain of at least a part `least` of the control."""
         return self.effect > 0.0 and (self.relative is None or self.relative >= least)

@@ -45,13 +45,13 @@ def outlook(gains: Sequence[Gain], units: Sequence[float], days: float, gates: G
         short = math.ceil(sum(max(0.0, gates.minimum_units - count) for count in units))
         return Outlook(short, None, f"{short:,} more units are needed, where there are too few.")
     gate = gates.minimum_units / least
-    factor = _factor(gains, gates.minimum_relative_effect) if gains else gate
     closed = gate <= 1.0 and days >= gates.minimum_days
+    if closed and not gains:
+        return Outlook(None, None, "There is no comparison by which to foresee what it takes.")
+    factor = _factor(gains, gates.minimum_relative_effect) if gains else gate
     times = max(LEAST if closed else 1.0, gate, math.inf if factor is None else factor)
     if times > FOREVER:
-        return Outlook(
-            None, None, "No number of units is foreseen to decide it: the estimate is at the least gain worth having."
-        )
+        return Outlook(None, None, "No number of units is foreseen to decide it if the estimates stay as they are.")
     span: int | None = math.ceil(max(days * times, gates.minimum_days) - days)
     more = total * (times - 1.0)
     if days >= HOUR:

@@ -66,7 +66,8 @@ def verdict(
 
     It is as valid as the comparisons are: to be looked at before the planned end they have to be sequences, and where
     weights moved, made for adaptively collected data. Harm needs the units but not the days: a week protects from
-    shipping what only weekdays like, and harm is not to go on for it.
+    shipping what only weekdays like, and harm is not to go on for it. A loss that is certainly smaller than the least
+    gain worth having is no harm, but no difference either.
 
     Args:
         contenders: All treatments that are served.
@@ -113,7 +114,7 @@ def _decided(
 ) -> tuple[Decision, str | None, tuple[str, ...]] | None:
     """The decision that the comparisons allow, from gains in descending order."""
     worse = [gain for gain in reversed(gains) if gain.worse]
-    if len(worse) == contenders:
+    if len(worse) == contenders and any(gain.harmful(least) for gain in worse):
         return "harmful", worse[0].variant, tuple(f"{gain.variant} is worse than control: {gain}." for gain in worse)
     if not may_ship:
         return None

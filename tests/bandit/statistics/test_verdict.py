@@ -53,6 +53,14 @@ def test_harm_does_not_wait_for_the_days(parts, worst):
     assert (found.decision, found.variant) == ("harmful", worst)
 
 
+def test_a_small_loss_is_no_difference():
+    found = decide((-0.005, 0.002))
+    assert (found.decision, found.losing) == ("no_difference", ("t0",))
+    assert decide((-0.005, 0.002), days=3).decision == "keep_collecting"
+    assert decide((-0.005, 0.0049)).decision == "no_difference"
+    assert decide((-0.006, 0.0055)).decision == "harmful"
+
+
 def test_harm_waits_for_the_units():
     assert decide((-0.05, 0.02), units=999).decision == "keep_collecting"
     assert decide((-0.05, 0.02), (0.01, 0.09)).decision == "keep_collecting"
@@ -154,7 +162,8 @@ def test_nothing_yet():
     found = verdict([Contender("t", 10, None)], 10, 0)
     assert (found.more_units, found.more_days) == (1980, None)
     found = verdict([Contender("t", 5000, None)], 5000, 14)
-    assert found.decision == "keep_collecting"
+    assert (found.decision, found.more_units) == ("keep_collecting", None)
+    assert found.reasons[0] == "There is no comparison by which to foresee what it takes."
 
 
 def test_one_that_was_not_compared_is_not_decided_about():
@@ -188,6 +197,7 @@ def test_a_decision_follows_from_its_rules(parts, units, days, goal):
     elif found.decision == "harmful":
         assert units >= 1000
         assert all(worse)
+        assert any(effect - half <= -0.01 for effect, half in oriented)
     elif found.decision == "no_difference":
         assert units >= 1000
         assert days >= 7

@@ -19,6 +19,7 @@ from bandit.experiment import Experiment, StoredExperiment
 from bandit.priors import Prior
 from bandit.results import Results
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest
+from bandit.sample_size import SampleSize, SampleSizeRequest
 from policies import Policy
 
 FIRST_PAUSE = 0.1
@@ -184,6 +185,10 @@ class Client:
         """See `Engine.prior`."""
         asked = f"?{urlencode({'owner': owner})}" if owner is not None else ""
         return Prior.model_validate_json(self._ask("GET", f"/v1/metrics{_path(metric, 'prior')}{asked}")).policy
+
+    def sample_size(self, request: SampleSizeRequest | Mapping[str, Any]) -> SampleSize:
+        """See `Engine.sample_size`."""
+        return SampleSize.model_validate_json(self._ask("POST", "/v1/sample-size", _plain(request)))
 
     def check(self) -> None:
         """See `Engine.check`."""

@@ -23,6 +23,7 @@ from bandit.memory import Memory, load
 from bandit.results import Results, results
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retract, reward
 from bandit.running import Running
+from bandit.sample_size import SampleSize, SampleSizeRequest
 from bandit.sqlite import SQLiteStore
 from bandit.store import ExperimentRow, Reader, Standing
 from policies import Policy
@@ -357,6 +358,19 @@ class Engine:
         self._journal.settle()
         with self._reading() as reader:
             return priors.learned(reader, metric, owner)
+
+    def sample_size(self, request: SampleSizeRequest | Mapping[str, Any]) -> SampleSize:
+        """How many units a fixed split needs, or what effect or power so many have; nothing that is stored is read.
+
+        Args:
+            request: The metric, and two of effect, power and sample size.
+
+        Raises:
+            InvalidInput: The request does not fit together, or nothing will do.
+        """
+        from bandit.plan import plan  # loads scipy, which deciding does not need
+
+        return plan(_valid(SampleSizeRequest.model_validate, request))
 
     def verify(self) -> Differences:
         """Replays the ledger and returns what differs from the statistics that are kept: nothing, if all is well."""

@@ -10,6 +10,7 @@ SUMMARIES = {
     "counterfactual": "Estimate what another policy would have earned.",
     "demo": "Watch a bandit learn: a server, simulated users, a minute.",
     "export": "Write an experiment's log for other tools.",
+    "power": "Compute a sample size, or the effect or power that one has.",
     "replay": "Replay a log of decisions through a policy.",
     "results": "Show what an experiment has shown so far.",
     "serve": "Answer choose and reward over HTTP.",

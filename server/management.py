@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue, TypeAdapter
 from bandit import Engine, Experiment, StoredExperiment
 from bandit.experiment import Key, Model, Text
 from bandit.priors import Prior
+from bandit.sample_size import SampleSizeRequest
 from server.operations import idempotency_key
 
 _CHANGES: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, JsonValue])
@@ -113,6 +114,10 @@ class Management:
     def prior(self, body: bytes, token: str | None, key: str, owner: str | None) -> bytes:  # noqa: ARG002
         """Read the prior that past experiments have taught of a metric, as a policy."""
         return Prior(metric=key, policy=self._engine.prior(key, owner)).model_dump_json().encode()
+
+    def sample_size(self, body: bytes, token: str | None) -> bytes:  # noqa: ARG002 - it changes nothing
+        """Compute a sample size, or the effect or power that one has."""
+        return self._engine.sample_size(SampleSizeRequest.model_validate_json(body)).model_dump_json().encode()
 
 
 def _key(token: str | None) -> str | None:

@@ -11,6 +11,7 @@ from bandit.decision import DecisionAnswer
 from bandit.experiment import Model
 from bandit.priors import Prior
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, StatusAnswer
+from bandit.sample_size import SampleSize, SampleSizeRequest
 from server.management import Clone, CounterfactualQuery, ExperimentList, Management, PriorQuery, Stop
 from server.operations import Operations
 
@@ -129,6 +130,7 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
             asks=CounterfactualQuery,
         ),
         Route("GET", "/v1/metrics/<key>/prior", "read", manage.prior, None, Prior, (404, 422, 503), asks=PriorQuery),
+        Route("POST", "/v1/sample-size", "read", manage.sample_size, SampleSizeRequest, SampleSize, _TAKES_BODY),
         Route("GET", "/healthz", "public", _alive, None, Health, ()),
         Route("GET", "/readyz", "public", ready, None, Health, (503,)),
     ]

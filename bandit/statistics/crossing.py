@@ -8,6 +8,7 @@ of Armitage, McPherson and Rowe 1969), on panels as narrow as the step between t
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -19,6 +20,7 @@ from bandit.statistics.panels import Array, panels
 CLOSEST = 1e-3
 """Looks may not be closer than this: the work grows with the inverse of the distance."""
 _FARTHEST = 10.0
+_DRIFTS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,11 @@ class Alive(NamedTuple):
         """The probability of being alive now and at or below z at a later time."""
         return float(self.masses @ ndtr(self._deviates(time, z, drift)))
 
+    def tilted(self, drift: float, away: float) -> "Alive":
+        """The same paths if B had this much more drift than it had: each counts by its likelihood ratio."""
+        ratios = np.exp(away * (self.places - drift * self.time) - 0.5 * away * away * self.time)
+        return Alive(self.time, self.places, self.masses * ratios)
+
     def until(self, time: float, lower: float, upper: float, after: float, drift: float = 0.0) -> "Alive":
         """Those that are alive at a later time too, because z lies between these.
 
@@ -122,13 +129,20 @@ def crossing(boundary: Boundary, drift: float = 0.0) -> Crossing:
     """
     if not math.isfinite(drift):
         raise ValueError(f"drift: {drift:g} given, must be finite")
-    alive, lower, upper = Alive.at_start(), [], []
-    times = boundary.fractions
-    for time, after, low, high in zip(times, (*times[1:], times[-1]), boundary.lower, boundary.upper, strict=True):
-        lower.append(alive.below(time, low, drift))
-        upper.append(alive.above(time, high, drift))
-        alive = alive.until(time, low, high, after, drift)
+    near = _DRIFTS * round(drift / _DRIFTS)
+    before = [alive.tilted(near, drift - near) for alive in _alive_before(boundary, near)]
+    lower = [alive.below(*look, drift) for alive, *look in zip(before, boundary.fractions, boundary.lower, strict=True)]
+    upper = [alive.above(*look, drift) for alive, *look in zip(before, boundary.fractions, boundary.upper, strict=True)]
     return Crossing(tuple(lower), tuple(upper))
+
+
+@lru_cache(maxsize=64)
+def _alive_before(boundary: Boundary, drift: float) -> tuple[Alive, ...]:
+    """The paths that come to each look, with one of few drifts: from these those of any drift nearby follow."""
+    before, times = [Alive.at_start()], boundary.fractions
+    for time, after, low, high in zip(times, times[1:], boundary.lower, boundary.upper, strict=False):
+        before.append(before[-1].until(time, low, high, after, drift))
+    return tuple(before)
 
 
 def equally_spaced(looks: int) -> tuple[float, ...]:

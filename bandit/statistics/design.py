@@ -78,12 +78,17 @@ class Design(ABC):
         """The effect that is to be rejected."""
         return self.margin if self.alternative == "less" else -self.margin if self.margin else 0.0
 
-    def level(self, df: float = math.inf) -> float:
-        """The alpha of each comparison, with this many degrees of freedom over all arms."""
+    def degrees(self, size: float) -> float:  # noqa: ARG002 - a normal approximation has no end of them
+        """Of freedom, with so many units of the control."""
+        return math.inf
+
+    def level(self, size: float = math.inf) -> float:
+        """The alpha of each comparison, with so many units of the control."""
         if self.treatments == 1:
             return self.alpha
         if self.correction != "dunnett":
             return self.alpha / self.treatments
+        df = self.degrees(size)
         critical = abs(dunnett.critical_value(self.alpha, (self.ratio,) * self.treatments, df, self.alternative))
         return tails.p_value(critical, "two-sided" if self.alternative == "two-sided" else "greater", df)
 

@@ -62,17 +62,21 @@ class Means(Design):
         """With a unit in each arm and one more."""
         return max(1.0, 1.0 / self.ratio, 3.0 / (1.0 + self.ratio)) * (1.0 + 1e-9)
 
+    def degrees(self, size: float) -> float:
+        """Units less arms: all of them, or the two that are compared."""
+        arms = self.treatments if self.correction == "dunnett" else 1
+        return size * (1.0 + arms * self.ratio) - arms - 1.0
+
     def power(self, size: float, effect: float) -> float:
         """See `Design.power`; from the noncentral t distribution."""
-        arms = self.treatments if self.correction == "dunnett" else 1
-        df = size * (1.0 + arms * self.ratio) - arms - 1.0
+        df = self.degrees(size)
         if df < 1.0:
             raise ValueError(f"size: {size:g} given, must be at least {self.least_size:g}")
         distance = (effect - self.null) / self.unit_deviation * math.sqrt(size / (1.0 + 1.0 / self.ratio))
         if self.alternative == "two-sided":
-            critical = -float(stdtrit(df, self.level(df) / 2.0))
+            critical = -float(stdtrit(df, self.level(size) / 2.0))
             return exceeds(critical, df, distance) + exceeds(critical, df, -distance)
-        critical = -float(stdtrit(df, self.level(df)))
+        critical = -float(stdtrit(df, self.level(size)))
         return exceeds(critical, df, -distance if self.alternative == "less" else distance)
 
 

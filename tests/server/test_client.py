@@ -49,6 +49,7 @@ def test_a_whole_life(far):
     assert far.complete("copy-2").status == "completed"
     assert [experiment.key for experiment in far.list()] == ["copy", "copy-2"]
     assert far.get("copy-2").status == "completed"
+    assert far.sample_size({"baseline": 0.1, "treatment": 0.12}).sample_size_per_variant == 3841
     far.check()
 
 

@@ -49,21 +49,22 @@ def permutation(
     effect, error = float(x.mean() - y.mean()), math.sqrt(x.var(ddof=1) / x.size + y.var(ddof=1) / y.size)
     if not error:
         raise Refused("permutation", "the values of neither arm vary", "a test for proportions")
-    observed = effect / error
     shuffled = np.concatenate(
         [
             _welch(random.permuted(np.broadcast_to(both, (rows, both.size)), axis=1), x.size)
             for rows in blocks(resamples, both.size)
         ]
     )
+    # In the unit of the effect; shuffling that gives the same arms again may differ from them by rounding.
     side = {"two-sided": np.abs, "greater": np.positive, "less": np.negative}[alternative]
-    against, distance = np.sort(side(shuffled)), float(side(observed))
-    # Shufflings that give the observed arms again may differ from it by rounding.
-    extreme = resamples - int(np.searchsorted(against, distance - 1e-9 * abs(distance)))
-    reach = float(against[resamples - math.floor(alpha * (resamples + 1))]) * error
+    against, distance = side(shuffled * error), float(side(effect))
+    against[np.isclose(against, distance, rtol=1e-9, atol=0.0)] = distance
+    against.sort()
+    extreme = resamples - int(np.searchsorted(against, distance))
+    reach = float(against[resamples - math.floor(alpha * (resamples + 1))])
     p = (1 + extreme) / (resamples + 1)
     interval = one_sided((effect - reach, effect + reach), alternative)
-    return Comparison("permutation", effect, interval, p, observed)
+    return Comparison("permutation", effect, interval, p, effect / error)
 
 
 def _welch(shuffled: Array, first: int) -> Array:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
+from bandit.statistics import tails
 from bandit.statistics.comparison import Alternative
 from bandit.statistics.crossing import Alive, Boundary, check_fractions, crossing
 
@@ -147,8 +148,7 @@ def _exceeded_with(probability: float, alive: Alive, time: float, *, two_sided: 
 def _side(fractions: Sequence[float], alpha: float, alternative: Alternative) -> float:
     """Alpha on one side."""
     check_fractions(fractions)
-    if not 0.0 < alpha < 1.0:
-        raise ValueError(f"alpha: {alpha:g} given, must lie strictly between 0 and 1")
+    tails.check(alpha, alternative)
     return alpha / 2.0 if alternative == "two-sided" else alpha
 
 

@@ -131,9 +131,11 @@ def crossing(boundary: Boundary, drift: float = 0.0) -> Crossing:
         raise ValueError(f"drift: {drift:g} given, must be finite")
     near = _DRIFTS * round(drift / _DRIFTS)
     before = [alive.tilted(near, drift - near) for alive in _alive_before(boundary, near)]
-    lower = [alive.below(*look, drift) for alive, *look in zip(before, boundary.fractions, boundary.lower, strict=True)]
-    upper = [alive.above(*look, drift) for alive, *look in zip(before, boundary.fractions, boundary.upper, strict=True)]
-    return Crossing(tuple(lower), tuple(upper))
+    times = boundary.fractions
+    return Crossing(
+        tuple(alive.below(time, z, drift) for alive, time, z in zip(before, times, boundary.lower, strict=True)),
+        tuple(alive.above(time, z, drift) for alive, time, z in zip(before, times, boundary.upper, strict=True)),
+    )
 
 
 @lru_cache(maxsize=64)

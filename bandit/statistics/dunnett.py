@@ -18,6 +18,7 @@ from scipy.optimize import brentq
 from scipy.special import ndtr
 from scipy.stats import chi2, norm, t
 
+from bandit.statistics import tails
 from bandit.statistics.comparison import Alternative
 from bandit.statistics.panels import Array, panels
 
@@ -71,8 +72,7 @@ def critical_value(
     Raises:
         ValueError: An argument is out of range.
     """
-    if not 0.0 < alpha < 1.0:
-        raise ValueError(f"alpha: {alpha:g} given, must lie strictly between 0 and 1")
+    tails.check(alpha, alternative)
     found = _critical_value(alpha, _sizes(ratios), _degrees(df), alternative == "two-sided")
     return -found if alternative == "less" else found
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from scipy.special import ndtri
 
+from bandit.statistics import tails
 from bandit.statistics.comparison import Alternative, Comparison
 from bandit.statistics.crossing import Boundary, crossing, equally_spaced
 from bandit.statistics.root import rising_root
@@ -26,7 +27,7 @@ def peeking_error(looks: int, alpha: float = 0.05) -> float:
     Raises:
         ValueError: An argument is out of range.
     """
-    _check("alpha", alpha)
+    tails.check(alpha)
     critical = -float(ndtri(alpha / 2.0))
     return crossing(Boundary(equally_spaced(looks), (-critical,) * looks, (critical,) * looks)).probability
 
@@ -75,7 +76,7 @@ def inflation_factor(boundary: Boundary, alpha: float, power: float) -> float:
     Raises:
         ValueError: An argument is out of range.
     """
-    _check("alpha", alpha)
+    tails.check(alpha)
     return (drift_with_power(boundary, power) / fixed_drift(boundary.alternative, alpha, power)) ** 2
 
 
@@ -113,7 +114,7 @@ def analyse(
     Raises:
         ValueError: An argument is out of range.
     """
-    _check("alpha", alpha)
+    tails.check(alpha)
     _check_looks(boundary, statistics, standard_errors)
     crossed = [not low < z < high for z, low, high in zip(statistics, boundary.lower, boundary.upper, strict=False)]
     look = crossed.index(True) if any(crossed) else len(statistics) - 1
@@ -154,11 +155,6 @@ def _stopped(
 
 def _upwards(boundary: Boundary, drift: float) -> float:
     return math.fsum(crossing(boundary, drift).upper)
-
-
-def _check(name: str, level: float) -> None:
-    if not 0.0 < level < 1.0:
-        raise ValueError(f"{name}: {level:g} given, must lie strictly between 0 and 1")
 
 
 def _check_looks(boundary: Boundary, statistics: Sequence[float], standard_errors: Sequence[float]) -> None:

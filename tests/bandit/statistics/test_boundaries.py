@@ -87,7 +87,7 @@ def test_fifty_looks():
     ("call", "message"),
     [
         (lambda: boundaries.pocock(FIVE, 1.5), "alpha: 1.5 given, must lie strictly between 0 and 1"),
-        (lambda: spent(FIVE, 0.0), "alpha: 0 given"),
+        (lambda: spent(FIVE, 0.0), "alpha: 0.0 given"),
         (lambda: spent((0.5, 0.4)), r"fractions\[1\]: 0.4 given, must be at least 0.001 more than 0.5"),
         (lambda: spend_by_power(0.0), "exponent: 0 given, must be above 0 and finite"),
     ],

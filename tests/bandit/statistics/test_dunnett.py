@@ -84,7 +84,7 @@ def test_scipy_with_unequal_sizes():
 @given(
     st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=6),
     st.one_of(st.just(math.inf), st.floats(1.0, 1e10)),
-    st.floats(1e-4, 0.5),
+    st.floats(1e-4, 0.49),
     st.sampled_from(["two-sided", "greater", "less"]),
 )
 def test_a_critical_value_has_its_level_and_lies_below_bonferroni(ratios, df, alpha, alternative):

@@ -133,7 +133,7 @@ def test_one_sided_mirror():
     ("call", "message"),
     [
         (lambda: peeking_error(0), "looks: 0 given, must be 1 to 1000"),
-        (lambda: peeking_error(5, 0.0), "alpha: 0 given, must lie strictly between 0 and 1"),
+        (lambda: peeking_error(5, 0.0), "alpha: 0.0 given, must lie strictly between 0 and 1"),
         (lambda: inflation_factor(pocock(FIVE), 0.05, 0.02), "power: 0.02 given, must lie between the type I error"),
         (lambda: inflation_factor(pocock(FIVE), 0.05, 1.0), "power: 1 given"),
         (lambda: analyse(pocock(FIVE), [], []), "statistics: 0 given, must be 1 to 5"),

@@ -3,6 +3,7 @@
 from simulations.changing import Abrupt, Drifting, Seasonal
 from simulations.contextual import Linear, Logistic
 from simulations.environment import Environment
+from simulations.prior import RandomBernoulli, RandomLinear
 from simulations.stationary import Bernoulli, Bounded, Gaussian, HeavyTailed, Poisson
 
 ENVIRONMENTS: dict[str, type[Environment]] = {
@@ -18,5 +19,7 @@ ENVIRONMENTS: dict[str, type[Environment]] = {
         Seasonal,
         Linear,
         Logistic,
+        RandomBernoulli,
+        RandomLinear,
     )
 }

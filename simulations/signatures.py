@@ -28,8 +28,8 @@ class Advance(Protocol):
 
     `t` counts the steps from 0. `means`, shape (arms,), gets the expected reward of every arm; it holds what the call
     of the step before wrote, so that a random walk needs no other memory. `context`, shape (dimension,), gets the
-    features that a contextual policy reads. `rng` belongs to the world: every policy of a replication meets the same
-    one.
+    features that a contextual policy reads. `params` is the run's own copy, for what has to be remembered else. `rng`
+    belongs to the world: every policy of a replication meets the same one.
     """
 
     def __call__(  # noqa: D102

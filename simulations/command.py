@@ -11,7 +11,7 @@ import click
 
 from bandit import InvalidInput, MultiarmError, spec
 from policies import POLICIES
-from simulations import block, loop, output, published, simulation, summary
+from simulations import block, identification, loop, output, published, simulation, summary
 from simulations import study as studying
 from simulations.environments import ENVIRONMENTS
 from simulations.feedback import FEEDBACK
@@ -19,6 +19,8 @@ from simulations.simulation import Outcome, execute
 from simulations.study import Study
 
 INTERRUPTED = 130
+ALLOWED = ("seed", "replications")
+"""Options of a published study."""
 SLOW = 0.5
 """Seconds of compiling that somebody who waits should hear about."""
 
@@ -42,6 +44,7 @@ def _specs(known: Sequence[str]) -> str:
 @click.option("--horizon", type=int, metavar="N", help="Decisions in a replication.  [default: 10000]")
 @click.option("--replications", type=int, metavar="N", help="Independent repetitions.  [default: 200]")
 @click.option("--seed", type=int, metavar="N", help="The same seed, the same numbers.  [default: 0]")
+@click.option("--risk", type=float, metavar="R", help="Stop when the best arm is known at this risk; count decisions.")
 @click.option("--through", type=click.Choice(["kernels", "engine"]), help="What decides.  [default: kernels]")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="New folder for the results.")
 @click.option("--import", "own", multiple=True, type=click.Path(path_type=Path), help="File of your own classes.")
@@ -51,6 +54,7 @@ def simulate(
     study: str | None,
     own: Sequence[Path],
     out: Path | None,
+    risk: float | None,
     threads: int | None,
     executor: str | None,
     **options: Any,
@@ -62,7 +66,10 @@ def simulate(
     """
     try:
         if study is not None and not study.endswith((".toml", ".json")):
-            if given := [f"--{name}" for name in options if options[name] and name not in ("seed", "replications")]:
+            own_settings = options | {"risk": risk}
+            if given := [
+                f"--{name}" for name, value in own_settings.items() if value not in (None, ()) and name not in ALLOWED
+            ]:
                 raise InvalidInput(f"{study}: a published study has its own settings, given {', '.join(given)}")
             with _workers(threads, executor, own) as workers:
                 published.report(study, workers, options["replications"], options["seed"])
@@ -70,6 +77,11 @@ def simulate(
         for path in own:
             studying.load(path)
         definition = _study(study, options)
+        if risk is not None:
+            if out is not None:
+                raise InvalidInput("--out: given with --risk, whose table is all there is")
+            _identify(definition, risk, threads, executor, own)
+            return
         if out is not None:
             output.free(out)
         with _workers(threads, executor, own) as workers:
@@ -133,15 +145,27 @@ def _run(study: Study, workers: Executor) -> Outcome:
         return execute(study, workers, bar.update)
 
 
+def _identify(study: Study, risk: float, threads: int | None, address: str | None, own: Sequence[Path]) -> None:
+    with _workers(threads, address, own) as workers:
+        found = identification.identify(study, risk, workers)
+    click.echo(_heading(study, study.replications, f", risk {risk:g}"))
+    for line in summary.identified(found):
+        click.echo(line)
+
+
+def _heading(study: Study, replications: int, more: str = "") -> str:
+    wrappers = "".join(f", {spec.label(wrapper)}" for wrapper in study.feedback)
+    return (
+        f"{spec.label(study.environment)}{wrappers}, horizon {study.horizon:,}, {replications:,} replications, "
+        f"seed {study.seed}{more}\n"
+    )
+
+
 def _show(outcome: Outcome, out: Path | None) -> None:
     study = outcome.study
     if outcome.interrupted:
         click.echo(f"Interrupted: {len(outcome.replications):,} of {study.replications:,} replications.", err=True)
-    wrappers = "".join(f", {spec.label(wrapper)}" for wrapper in study.feedback)
-    click.echo(
-        f"{spec.label(study.environment)}{wrappers}, horizon {study.horizon:,}, "
-        f"{len(outcome.replications):,} replications, seed {study.seed}\n"
-    )
+    click.echo(_heading(study, len(outcome.replications)))
     for line in summary.table(outcome):
         click.echo(line)
     if out is None:

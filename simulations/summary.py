@@ -2,11 +2,13 @@
 
 import csv
 import io
+import math
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
 
 import numpy as np
 
+from simulations.identification import Identification
 from simulations.simulation import Outcome
 
 MOST_ARMS_SHOWN = 5
@@ -71,6 +73,19 @@ def table(outcome: Outcome) -> Iterator[str]:
     for line in (header, *cells):
         figures = (f"{cell:>{width}}" for cell, width in zip(line[1:-1], widths[1:-1], strict=True))
         yield "  ".join([f"{line[0]:<{widths[0]}}", *figures, line[-1]])
+
+
+def identified(found: Identification) -> Iterator[str]:
+    """The policies as lines to read: decisions, runs that named another arm, runs that the horizon ended."""
+    labels = found.study.labels
+    width = max(len(label) for label in (*labels, "policy"))
+    header = ("decisions", "se", "median", "5%", "95%", "wrong", "not stopped")
+    yield f"{'policy':<{width}}  " + "  ".join(f"{name:>9}" for name in header)
+    for label, decisions, stopped, right in zip(labels, found.decisions, found.stopped, found.right, strict=True):
+        error = decisions.std(ddof=1) / math.sqrt(len(decisions)) if len(decisions) > 1 else math.nan
+        figures = (decisions.mean(), error, *np.quantile(decisions, [0.5, 0.05, 0.95]))
+        cells = [f"{_figure(value):>9}" for value in figures]
+        yield f"{label:<{width}}  {'  '.join(cells)}  {np.mean(stopped & ~right):>9.1%}  {np.mean(~stopped):>11.1%}"
 
 
 def _figure(value: float) -> str:

@@ -10,7 +10,14 @@ from simulations import published
 from simulations.command import simulate as command
 from simulations.published import Figure, find, mean
 
-QUICK = {"scott-two-arms": 40, "changing-environment": 60, "empirical-means": 100}
+QUICK = {
+    "scott-two-arms": 40,
+    "changing-environment": 60,
+    "empirical-means": 100,
+    "random-arms": 100,
+    "linear-contexts": 12,
+    "track-and-stop": 16,
+}
 SLOW = {"regret-table", "chapelle-li-delay"}
 
 

@@ -17,7 +17,7 @@ from bandit.decision import ChooseRequest, Decision
 from bandit.errors import BY_STATUS, FieldError, InvalidInput, MultiarmError
 from bandit.experiment import Experiment, StoredExperiment
 from bandit.priors import Prior
-from bandit.results import Results
+from bandit.results import Quality, Results, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest
 from bandit.sample_size import SampleSize, SampleSizeRequest
 from policies import Policy
@@ -171,9 +171,25 @@ class Client:
         """See `Engine.list`."""
         return _EXPERIMENTS.validate_json(self._ask("GET", "/v1/experiments"))["experiments"]
 
-    def results(self, key: str) -> Results:
+    def results(self, key: str, method: str | None = None) -> Results:
         """See `Engine.results`."""
-        return Results.model_validate_json(self._ask("GET", f"/v1/experiments{_path(key, 'results')}"))
+        asked = f"?{urlencode({'method': method})}" if method is not None else ""
+        return Results.model_validate_json(self._ask("GET", f"/v1/experiments{_path(key, 'results')}{asked}"))
+
+    def quality(self, key: str) -> Quality:
+        """See `Engine.quality`."""
+        return Quality.model_validate_json(self._ask("GET", f"/v1/experiments{_path(key, 'quality')}"))
+
+    def segments(self, key: str, attribute: str, metric: str | None = None) -> Segments:
+        """See `Engine.segments`."""
+        asked = {"attribute": attribute} | ({} if metric is None else {"metric": metric})
+        path = f"/v1/experiments{_path(key, 'segments')}?{urlencode(asked)}"
+        return Segments.model_validate_json(self._ask("GET", path))
+
+    def series(self, key: str, every: str | float = "1d", metric: str | None = None) -> Series:
+        """See `Engine.series`."""
+        asked = {"every": str(every)} | ({} if metric is None else {"metric": metric})
+        return Series.model_validate_json(self._ask("GET", f"/v1/experiments{_path(key, 'series')}?{urlencode(asked)}"))
 
     def counterfactual(self, key: str, policy: str | Mapping[str, Any] | Policy) -> Counterfactual:
         """See `Engine.counterfactual`."""

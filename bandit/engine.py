@@ -20,13 +20,13 @@ from bandit.errors import InvalidInput, MultiarmError, NotFound
 from bandit.experiment import Experiment, StoredExperiment, Text
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
 from bandit.memory import Memory, load
-from bandit.results import Results, results
+from bandit.results import Quality, Results, Segments, Series, days, results
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retract, reward
 from bandit.running import Running
 from bandit.sample_size import SampleSize, SampleSizeRequest
 from bandit.sqlite import SQLiteStore
 from bandit.store import ExperimentRow, Reader, Standing
-from policies import Policy
+from policies import Duration, Policy
 
 MOST_IN_BATCH = 1000
 
@@ -43,6 +43,7 @@ Request = TypeVar("Request", ChooseRequest, RewardRequest, RetractRequest, Activ
 _choose_request = ChooseRequest.__pydantic_validator__.validate_python
 _reward_request = RewardRequest.__pydantic_validator__.validate_python
 _reason = TypeAdapter(Text).validate_python
+_every = TypeAdapter(Duration).validate_python
 _token = TypeAdapter(IdempotencyKey | None).validate_python
 
 
@@ -82,6 +83,7 @@ class Engine:
         except BaseException:
             self._store.close()
             raise
+        self._clock = clock
         self._journal: Journal = (GroupCommit if durable else Background)(self._memory, clock)
         os.register_at_fork(after_in_child=partial(_forked, weakref.ref(self)))
 
@@ -317,16 +319,72 @@ class Engine:
         with self._reading() as reader:
             return [lifecycle.standing(load(row, standing)) for row, standing in reader.experiments()]
 
-    def results(self, key: str) -> Results:
+    def results(self, key: str, method: str | None = None) -> Results:
         """What an experiment has shown so far.
+
+        Args:
+            key: The experiment.
+            method: Compares by this method; by default by one that is valid for how the data were collected.
 
         Raises:
             NotFound: It is unknown.
+            InvalidInput: There is no such method, or it is for none of its metrics.
         """
         self._journal.settle()
         running = self._memory.experiments.get(key)
         with self._reading() as reader:
-            return results(reader, *_found(reader, key), running.cadence.interval if running else 0.0)
+            interval = running.cadence.interval if running else 0.0
+            return results(reader, *_found(reader, key), interval, self._clock(), method)
+
+    def quality(self, key: str) -> Quality:
+        """Everything that is odd about an experiment's data: what the results say, and what takes its log to see.
+
+        Raises:
+            NotFound: It is unknown.
+        """
+        from bandit.inspection import inspect
+
+        with self._settled(key) as (reader, running):
+            now = self._clock()
+            return Quality(findings=inspect(reader, running, days(running.experiment, now), now))
+
+    def segments(self, key: str, attribute: str, metric: str | None = None) -> Segments:
+        """Every variant held against the control within each value of an attribute, corrected for their number.
+
+        Raises:
+            NotFound: The experiment is unknown.
+            InvalidInput: There is no such metric, or the attribute has more than 100 values.
+        """
+        from bandit.inspection import by_segment
+
+        with self._settled(key) as (reader, running):
+            return by_segment(reader, running, attribute, metric)
+
+    def series(self, key: str, every: str | float = "1d", metric: str | None = None) -> Series:
+        """What was known of an experiment at the end of each span of time.
+
+        Args:
+            key: The experiment.
+            every: Length of a span, as `1d` or in seconds.
+            metric: By default the primary one.
+
+        Raises:
+            NotFound: The experiment is unknown.
+            InvalidInput: There is no such metric, or the spans are too short.
+        """
+        from bandit.inspection import over_time
+
+        seconds = _valid(_every, every)
+        if seconds <= 0.0:
+            raise InvalidInput.field("every", f"must be above 0, given {every}")
+        with self._settled(key) as (reader, running):
+            return over_time(reader, running, seconds, metric)
+
+    @contextmanager
+    def _settled(self, key: str) -> Iterator[tuple[Reader, Running]]:
+        self._journal.settle()
+        with self._reading() as reader:
+            yield reader, load(*_found(reader, key))
 
     def counterfactual(self, key: str, policy: str | Mapping[str, Any] | Policy) -> Counterfactual:
         """What an experiment would have earned a trial, so far, had another policy drawn its variants.

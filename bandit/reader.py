@@ -128,7 +128,8 @@ class SQLiteReader:
     def cells(self, experiment: int, by: Grouping, ranges: Sequence[tuple[float, float, float]]) -> Iterator[Cell]:
         group, parameters = "NULL", list[object]()
         if by.attribute is not None:
-            group, parameters = "json_extract(decisions.attributes, ?)", [f'$."{by.attribute}"']
+            group = "(SELECT value FROM json_each(decisions.attributes) WHERE json_each.key = ?)"
+            parameters = [by.attribute]
         elif by.seconds is not None:
             group, parameters = "CAST((decisions.decided_at - ?) / ? AS INTEGER)", [by.start, by.seconds]
         place = f"SELECT {group} AS part, decisions.epoch, decisions.eligible, decisions.variant"
@@ -148,17 +149,29 @@ class SQLiteReader:
         except sqlite3.Error as error:
             raise translated(error) from error
 
+    def crossed(self, experiment: int) -> tuple[int, int]:
+        ((units, crossed),) = self._read(
+            "SELECT count(*), total(several) FROM (SELECT max(variant) > min(variant) AS several FROM decisions"
+            " WHERE experiment = ? AND unit IS NOT NULL AND exposed_at IS NOT NULL GROUP BY unit)",
+            (experiment,),
+        )
+        return units, int(crossed)
+
     def epochs(self, experiment: int) -> list[EpochRow]:
         columns = ", ".join(EpochRow._fields)
         sql = f"SELECT {columns} FROM epochs WHERE experiment = ? ORDER BY epoch, eligible"
         return [EpochRow(*row) for row in self._read(sql, (experiment,))]
 
-    def history(self, experiment: int) -> list[tuple[int, int, int, float, float, float]]:
+    def history(self, experiment: int, metric: int) -> list[tuple[int, int, float, float, float]]:
+        if metric < 0:
+            return self._read(
+                "SELECT epoch, variant, trials, 0.0, 0.0 FROM allocations WHERE experiment = ? AND epoch > 0",
+                (experiment,),
+            )
         return self._read(
-            "SELECT epoch, variant, metric, count, total, squares FROM statistics WHERE experiment = ?1 AND epoch > 0"
-            " UNION ALL SELECT epoch, variant, -1, trials, 0.0, 0.0 FROM allocations"
-            " WHERE experiment = ?1 AND epoch > 0 ORDER BY epoch",
-            (experiment,),
+            "SELECT epoch, variant, count, total, squares FROM statistics"
+            " WHERE experiment = ? AND metric = ? AND epoch > 0",
+            (experiment, metric),
         )
 
     def rows(self, table: str) -> Iterator[Sequence[Any]]:

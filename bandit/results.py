@@ -1,13 +1,16 @@
 """What an experiment has shown so far: sizes, estimates, weights."""
 
 import json
+import math
 from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
-from bandit.experiment import Metric, Model, Status
+from bandit.experiment import Metric, Model, Status, StoredExperiment
 from bandit.memory import load
 from bandit.running import EVERYONE, Running
+from bandit.statistics.finding import Kind, Severity
 from bandit.store import EpochRow, ExperimentRow, Reader, Standing
 from policies import COLUMNS, ThompsonBeta, ThompsonNormal
 
@@ -38,7 +41,113 @@ class Reweighting(Model):
     reason: Literal["immediate", "configured", "budget", "fixed"]
 
 
-class Results(Model):
+Interval = tuple[float | None, float | None]
+
+
+class ComparisonResult(Model):
+    """A variant held against the control for one metric.
+
+    An end of an interval is null where it is infinite. Where there is no valid method the numbers are null and
+    `refused` says why, and what to do. `significant` allows for the number of variants (Bonferroni), as the interval
+    does; the p-value is that of this comparison alone.
+    """
+
+    metric: str
+    variant: str
+    control: str
+    effect: float | None = None
+    relative_effect: float | None = None
+    interval: Interval = (None, None)
+    relative_interval: Interval | None = None
+    p_value: float | None = None
+    significant: bool = False
+    method: str | None = None
+    warnings: list[str] = Field(default_factory=list)
+    refused: str | None = None
+
+
+class FindingResult(Model):
+    """Something about the data that a reader of the results must know."""
+
+    kind: Kind
+    severity: Severity
+    message: str
+    recommendation: str
+    numbers: dict[str, float | None]
+
+
+class VerdictResult(Model):
+    """What to do, and why. `more_units` and `more_days` are what it would about take to decide."""
+
+    decision: Literal["keep_collecting", "ship", "no_difference", "harmful", "not_trustworthy"]
+    variant: str | None
+    reasons: list[str]
+    losing: list[str]
+    more_units: int | None
+    more_days: int | None
+
+
+class Judgement(Model):
+    """What follows from an experiment's sums. `method` is that of the primary metric's comparisons."""
+
+    method: str | None
+    withheld: str = Field(description="Why the usual tests are not shown; empty where they are.")
+    comparisons: list[ComparisonResult]
+    quality: list[FindingResult]
+    verdict: VerdictResult
+
+
+class Quality(Model):
+    """Everything that is odd about an experiment's data, from its log."""
+
+    findings: list[FindingResult]
+
+
+class SegmentResult(Model):
+    """A comparison within one value of an attribute. `significant` follows from the adjusted p-value (Holm)."""
+
+    value: str
+    units: int
+    adjusted_p_value: float | None
+    comparison: ComparisonResult
+
+
+class Segments(Model):
+    """An experiment by the values of an attribute.
+
+    `differ` has for each variant the p-value of its effect being the same in all of them, where weights never moved.
+    """
+
+    attribute: str
+    metric: str
+    segments: list[SegmentResult]
+    differ: dict[str, float | None]
+
+
+class Point(Model):
+    """What was known of a variant at a time: the units and the mean value of the span before, and of all until then."""
+
+    at: float
+    variant: str
+    units: int
+    value: float | None
+    count: float
+    mean: float | None
+    effect: float | None = None
+    interval: Interval | None = None
+    p_value: float | None = None
+    method: str | None = None
+
+
+class Series(Model):
+    """An experiment over time, in spans of `every` seconds. Only sequential methods may be watched to stop by them."""
+
+    metric: str
+    every: float
+    points: list[Point]
+
+
+class Results(Judgement):
     """An experiment's results. `epoch` counts the spans of constant weights; the weights are those in force."""
 
     experiment: str
@@ -48,7 +157,9 @@ class Results(Model):
     variants: list[VariantResult]
 
 
-def results(reader: Reader, row: ExperimentRow, standing: Standing, interval: float) -> Results:
+def results(
+    reader: Reader, row: ExperimentRow, standing: Standing, interval: float, now: float, method: str | None = None
+) -> Results:
     """Reads the results of an experiment.
 
     Args:
@@ -56,11 +167,21 @@ def results(reader: Reader, row: ExperimentRow, standing: Standing, interval: fl
         row: The experiment.
         standing: Where it is.
         interval: Seconds between two epochs that the compute budget forces now.
+        now: Seconds since 1970.
+        method: A method of comparing, instead of the one that is valid for how the data were collected.
+
+    Raises:
+        InvalidInput: There is no such method, or it is for none of the metrics.
     """
+    from bandit.evidence import Evidence  # what decides must not load scipy
+    from bandit.judgement import judge
+
     running = load(row, standing)
     experiment = running.experiment
     sizes = {variant: (decisions, trials) for variant, decisions, trials, _ in reader.sizes(row.id, 0)}
-    sums = {(variant, metric): values for variant, metric, values in reader.sums(row.id, 0)}
+    evidence = Evidence(reader, running)
+    sums = evidence.sums
+    judgement = judge(evidence, days(experiment, now), method)
     weights = current(running, reader.epoch(row.id, standing.epoch, EVERYONE))
     best = p_best(running, sums)
     variants = []
@@ -78,12 +199,20 @@ def results(reader: Reader, row: ExperimentRow, standing: Standing, interval: fl
             )
         )
     return Results(
+        **dict(judgement),
         experiment=experiment.key,
         status=experiment.status,
         epoch=standing.epoch,
         reweighting=_reweighting(running, interval),
         variants=variants,
     )
+
+
+def days(experiment: StoredExperiment, now: float) -> float:
+    """Days that an experiment has run, or ran, in whole tenths: results that nothing happened to stay the same."""
+    if experiment.started_at is None:
+        return 0.0
+    return math.floor(max(0.0, (experiment.ended_at or now) - experiment.started_at) / 8640.0) / 10.0
 
 
 def current(running: Running, epoch: EpochRow | None) -> list[float]:

@@ -236,11 +236,14 @@ class Reader(Protocol):
             ranges: Least value, greatest value and origin of each metric.
         """
 
+    def crossed(self, experiment: int) -> tuple[int, int]:
+        """Units that were decided for, and those of them that were given more than one variant."""
+
     def epochs(self, experiment: int) -> list[EpochRow]:
         """What each epoch drew from, and for each mask, the first epoch first."""
 
-    def history(self, experiment: int) -> list[tuple[int, int, int, float, float, float]]:
-        """Epoch, variant, metric, count, sum and squares of every epoch but 0; metric -1 counts the trials."""
+    def history(self, experiment: int, metric: int) -> list[tuple[int, int, float, float, float]]:
+        """Epoch, variant, count, sum and squares of every epoch; of the trials for metric -1."""
 
     def rows(self, table: str) -> Iterator[Sequence[Any]]:
         """Every row of a table, for a replay."""

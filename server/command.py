@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from importlib.metadata import entry_points
 
 import click
@@ -51,13 +52,17 @@ def main() -> None:
 @click.command()
 @click.argument("key")
 @_DB
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def results(key: str, db: str, as_json: bool) -> None:
-    """Show what the experiment KEY has shown so far."""
+@click.option("--method", help="Compare by this test or estimator.  [default: what is valid for the data]")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "markdown", "html"]), default="text", show_default=True
+)
+@click.option("--json", "form", flag_value="json", help="Short for --format json.")
+def results(key: str, db: str, method: str | None, form: str) -> None:
+    """Show what the experiment KEY has shown so far, and what to make of it."""
     from bandit.errors import MultiarmError
     from bandit.results import results as read
     from bandit.sqlite import SQLiteStore
-    from server.report import table
+    from server.report import FORMATS
 
     try:
         store = SQLiteStore(db, read_only=True)
@@ -66,12 +71,12 @@ def results(key: str, db: str, as_json: bool) -> None:
                 found = reader.experiment(key)
                 if found is None:
                     raise click.ClickException(f"{db}: experiment {key!r} is unknown")
-                answer = read(reader, *found, 0.0)
+                answer = read(reader, *found, 0.0, time.time(), method)
         finally:
             store.close()
     except MultiarmError as error:
         raise click.ClickException(error.detail) from None
-    click.echo(answer.model_dump_json(indent=2) if as_json else table(answer))
+    click.echo(FORMATS[form](answer))
 
 
 @click.command()

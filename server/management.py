@@ -33,6 +33,29 @@ class CounterfactualQuery(Model):
     )
 
 
+class ResultsQuery(Model):
+    """How variants are compared."""
+
+    method: Annotated[str, Field(max_length=100)] | None = Field(
+        default=None,
+        description="A test or estimator by name; unset: one that is valid for how the data were collected.",
+    )
+
+
+class SegmentsQuery(Model):
+    """What makes a segment."""
+
+    attribute: Annotated[str, Field(min_length=1, max_length=200)] = Field(description="An attribute of decisions.")
+    metric: Annotated[str, Field(max_length=100)] | None = Field(default=None, description="Unset: the primary one.")
+
+
+class SeriesQuery(Model):
+    """How time is cut."""
+
+    every: Annotated[str, Field(min_length=1, max_length=50)] = Field(default="1d", description="As `1d`, `6h`, `90s`.")
+    metric: Annotated[str, Field(max_length=100)] | None = Field(default=None, description="Unset: the primary one.")
+
+
 class PriorQuery(Model):
     """Whose experiments are looked at."""
 
@@ -103,9 +126,21 @@ class Management:
         new_key = Clone.model_validate_json(body).key
         return _written(self._engine.clone(key, new_key, idempotency_key=_key(token)))
 
-    def results(self, body: bytes, token: str | None, key: str) -> bytes:  # noqa: ARG002
-        """Read what an experiment has shown so far."""
-        return self._engine.results(key).model_dump_json().encode()
+    def results(self, body: bytes, token: str | None, key: str, method: str | None) -> bytes:  # noqa: ARG002
+        """Read what an experiment has shown so far, and what to make of it."""
+        return self._engine.results(key, method).model_dump_json().encode()
+
+    def quality(self, body: bytes, token: str | None, key: str) -> bytes:  # noqa: ARG002
+        """Look through an experiment's log for what is odd about its data."""
+        return self._engine.quality(key).model_dump_json().encode()
+
+    def segments(self, body: bytes, token: str | None, key: str, attribute: str, metric: str | None) -> bytes:  # noqa: ARG002
+        """Compare variants within each value of an attribute."""
+        return self._engine.segments(key, attribute, metric).model_dump_json().encode()
+
+    def series(self, body: bytes, token: str | None, key: str, every: str, metric: str | None) -> bytes:  # noqa: ARG002
+        """Read what was known of an experiment over time."""
+        return self._engine.series(key, every, metric).model_dump_json().encode()
 
     def counterfactual(self, body: bytes, token: str | None, key: str, policy: str) -> bytes:  # noqa: ARG002
         """Estimate what another policy would have earned."""

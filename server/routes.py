@@ -10,9 +10,20 @@ from bandit.counterfactual import Counterfactual
 from bandit.decision import DecisionAnswer
 from bandit.experiment import Model
 from bandit.priors import Prior
+from bandit.results import Quality, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, StatusAnswer
 from bandit.sample_size import SampleSize, SampleSizeRequest
-from server.management import Clone, CounterfactualQuery, ExperimentList, Management, PriorQuery, Stop
+from server.management import (
+    Clone,
+    CounterfactualQuery,
+    ExperimentList,
+    Management,
+    PriorQuery,
+    ResultsQuery,
+    SegmentsQuery,
+    SeriesQuery,
+    Stop,
+)
 from server.operations import Operations
 
 Method = Literal["GET", "POST", "PATCH"]
@@ -118,7 +129,21 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
             (400, 413, *changes),
             status=201,
         ),
-        Route("GET", f"{experiment}/results", "read", manage.results, None, Results, (404, 503)),
+        Route(
+            "GET", f"{experiment}/results", "read", manage.results, None, Results, (404, 422, 503), asks=ResultsQuery
+        ),
+        Route("GET", f"{experiment}/quality", "read", manage.quality, None, Quality, (404, 503)),
+        Route(
+            "GET",
+            f"{experiment}/segments",
+            "read",
+            manage.segments,
+            None,
+            Segments,
+            (404, 422, 503),
+            asks=SegmentsQuery,
+        ),
+        Route("GET", f"{experiment}/series", "read", manage.series, None, Series, (404, 422, 503), asks=SeriesQuery),
         Route(
             "GET",
             f"{experiment}/counterfactual",

@@ -146,7 +146,7 @@ def pair(method: str, epochs: Epochs, treatment: int, control: int) -> Pair:
     if treatment == control:
         raise ValueError(f"treatment, control: {treatment} given for both, must differ")
     both = (epochs.probabilities[..., treatment] > 0.0) & (epochs.probabilities[..., control] > 0.0)
-    used = both.reshape(-1, both.shape[-1]).all(axis=0)
+    used = both.all(axis=tuple(range(both.ndim - 1)))
     if not used.any():
         raise Refused(method, "there is no epoch in which both arms could be drawn", "an arm that was served beside it")
     trials, totals, squares, probabilities = (

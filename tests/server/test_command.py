@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from importlib.metadata import entry_points
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
@@ -66,15 +67,36 @@ def test_results_are_a_table(db):
     assert answer.exit_code == 0
     lines = answer.output.splitlines()
     assert lines[0].startswith("copy: running, epoch ")
-    assert lines[2].split()[:5] == ["variant", "decisions", "units", "weight", "P(best)"]
-    assert {lines[3].split()[0], lines[4].split()[0]} == {"control", "short"}
+    assert lines[2] == "Keep collecting"
+    head = next(place for place, line in enumerate(lines) if line.startswith("variant "))
+    assert lines[head].split()[:5] == ["variant", "decisions", "units", "weight", "P(best)"]
+    assert {lines[head + 1].split()[0], lines[head + 2].split()[0]} == {"control", "short"}
     assert "3.5 (" in answer.output
 
 
-def test_results_are_json_when_asked(db):
-    answer = run("results", "copy", "--db", str(db), "--json")
-    with Engine(db) as engine:
+@pytest.mark.parametrize("asked", [["--json"], ["--format", "json"]])
+def test_results_are_json_when_asked(db, asked, monkeypatch):
+    monkeypatch.setattr("time.time", lambda: 2e9)  # days that have passed are a part of the answer
+    answer = run("results", "copy", "--db", str(db), *asked)
+    with Engine(db, clock=lambda: 2e9) as engine:
         assert json.loads(answer.output) == engine.results("copy").model_dump(mode="json")
+
+
+def test_results_are_a_page_when_asked(db):
+    text = run("results", "copy", "--db", str(db), "--format", "html").output
+    root = ElementTree.fromstring(text.partition("<body>")[2].partition("</body>")[0].join(("<body>", "</body>")))
+    assert [cell.text for cell in root.find("table/thead/tr")][:2] == ["variant", "decisions"]
+    assert root.find("h1").text.startswith("copy: running")
+    text = run("results", "copy", "--db", str(db), "--format", "markdown").output
+    assert text.startswith("# copy: running")
+    assert "| :-- | --: |" in text
+
+
+def test_another_method_is_named_or_refused(db):
+    answer = run("results", "copy", "--db", str(db), "--method", "pooled_z", "--json")
+    assert json.loads(answer.output)["comparisons"][0]["method"] == "pooled_z"
+    answer = run("results", "copy", "--db", str(db), "--method", "nope")
+    assert (answer.exit_code, "must be one of" in answer.output) == (1, True)
 
 
 def test_results_of_what_is_unknown(db, tmp_path):

@@ -1,0 +1,193 @@
+"""What an experiment's results say: comparisons with the control, checks of the data, and what to do."""
+
+import math
+from collections.abc import Iterable
+from functools import partial
+from typing import Literal
+
+from bandit.errors import InvalidInput
+from bandit.evidence import Evidence
+from bandit.experiment import Metric
+from bandit.results import ComparisonResult, FindingResult, Judgement, VerdictResult
+from bandit.running import Running
+from bandit.statistics import quality, sample_ratio, selection
+from bandit.statistics.comparison import Comparison, Refused
+from bandit.statistics.finding import Finding
+from bandit.statistics.gates import Gates
+from bandit.statistics.selection import Data
+from bandit.statistics.verdict import Contender, Verdict, verdict
+
+
+def judge(evidence: Evidence, days: float, asked: str | None = None) -> Judgement:
+    """Compares every variant with the control for every metric, checks the data, and decides.
+
+    Args:
+        evidence: What the store says.
+        days: Since the experiment started, until it ended or now.
+        asked: A method by name, instead of the valid one; for metrics of another kind the default stays.
+
+    Raises:
+        InvalidInput: There is no such method, or it is for none of the metrics.
+    """
+    running = evidence.running
+    experiment = running.experiment
+    control, treatments = sides(running)
+    alpha = experiment.analysis.alpha / max(1, len(treatments))
+    method = experiment.analysis.method if asked is None else asked
+    if method is not None:
+        check(method, experiment.metrics)
+    found: dict[tuple[int, int], Comparison | Refused] = {}
+    for place in range(len(experiment.metrics)):
+        for arm in treatments:
+            data = collected(evidence, place, arm, control)
+            try:
+                named = method if method is not None and data.kind in selection.METHODS[method].kinds else None
+                found[place, arm] = selection.compare(data, alpha, named)
+            except Refused as refusal:
+                found[place, arm] = refusal
+    primary = {arm: found[running.primary, arm] for arm in treatments}
+    noticed = list(findings(evidence, days))
+    used = [one.method for one in primary.values() if isinstance(one, Comparison)]
+    return Judgement(
+        method=used[0] if used else None,
+        withheld=selection.withheld(collected(evidence, running.primary, control, control)),
+        comparisons=[
+            result(experiment.metrics[place], running.keys[arm], running.keys[control], alpha, one)
+            for (place, arm), one in found.items()
+        ],
+        quality=[shown(finding) for finding in noticed],
+        verdict=_verdict(evidence, primary, control, days, noticed),
+    )
+
+
+def sides(running: Running) -> tuple[int, list[int]]:
+    """The control, which is the variant marked as one or the first that is served, and the other served ones."""
+    marked = (arm for arm, variant in enumerate(running.experiment.variants) if variant.is_control)
+    control = next(marked, running.full[0])
+    return control, [arm for arm in running.full if arm != control]
+
+
+def check(method: str, metrics: list[Metric]) -> None:
+    """Checks that a method exists, and is for one of the metrics.
+
+    Raises:
+        InvalidInput: It does not, or is for none.
+    """
+    if method not in selection.METHODS:
+        known = ", ".join(selection.METHODS)
+        raise InvalidInput.field("method", f"{method[:100]!r} given, must be one of {known}")
+    if not any(_kind(metric) in selection.METHODS[method].kinds for metric in metrics):
+        kinds = " or ".join(sorted(selection.METHODS[method].kinds))
+        raise InvalidInput.field("method", f"{method!r} is for a {kinds}, of which there is none")
+
+
+def _kind(metric: Metric) -> Literal["conversion", "mean", "ratio"]:
+    return "conversion" if metric.type == "conversion" else "ratio" if metric.type == "ratio" else "mean"
+
+
+def collected(evidence: Evidence, place: int, arm: int, control: int) -> Data:
+    """What two arms have shown of the metric at a place, as a comparison takes it."""
+    metric = evidence.running.experiment.metrics[place]
+    kind, moved = _kind(metric), evidence.moved
+    sequential = evidence.running.experiment.analysis.sequential
+    if kind == "ratio":
+        joint = evidence.ratio(arm, place), evidence.ratio(control, place)
+        return Data(kind, moved, sequential, joint=joint)
+    return Data(
+        kind,
+        moved,
+        sequential,
+        treatment=evidence.sample(arm, place),
+        control=evidence.sample(control, place),
+        epochs=partial(evidence.epochs, place),
+        places=(arm, control),
+        bounds=metric.bounds,
+    )
+
+
+def findings(evidence: Evidence, days: float) -> Iterable[Finding]:
+    """What the sums tell of how the data were collected; what needs the log is not here."""
+    running, analysis = evidence.running, evidence.running.experiment.analysis
+    keys = [running.keys[arm] for arm in running.full]
+    trials = [evidence.trials[arm] for arm in running.full]
+    try:
+        observed, expected = (array[:, list(running.full)] for array in evidence.draws())
+        found = quality.sample_ratio(keys, sample_ratio.changing(observed, expected))
+    except (Refused, ValueError):
+        found = None  # too few units to tell, or variants that are no longer served
+    if found:
+        yield found
+    for found in (
+        quality.too_few_units(keys, trials, analysis.minimum_units),
+        quality.too_few_days(days, analysis.minimum_days),
+    ):
+        if found:
+            yield found
+
+
+def _verdict(
+    evidence: Evidence,
+    primary: dict[int, Comparison | Refused],
+    control: int,
+    days: float,
+    findings: list[Finding],
+) -> VerdictResult:
+    running, analysis = evidence.running, evidence.running.experiment.analysis
+    several = len(primary)
+    contenders = []
+    for arm, found in primary.items():
+        comparison = found if isinstance(found, Comparison) else None
+        p_value = None if comparison is None or comparison.p_value is None else min(1.0, comparison.p_value * several)
+        contenders.append(Contender(running.keys[arm], evidence.trials[arm], comparison, p_value))
+    metric = running.experiment.primary
+    gates = Gates(analysis.minimum_days, analysis.minimum_units, analysis.alpha, analysis.minimum_effect)
+    decided: Verdict = verdict(contenders, evidence.trials[control], days, findings, goal=metric.goal, gates=gates)
+    reasons = [*decided.reasons, *(str(refused) for refused in primary.values() if isinstance(refused, Refused))]
+    return VerdictResult(
+        decision=decided.decision,
+        variant=decided.variant,
+        reasons=reasons,
+        losing=list(decided.losing),
+        more_units=decided.more_units,
+        more_days=decided.more_days,
+    )
+
+
+def result(metric: Metric, variant: str, control: str, alpha: float, found: Comparison | Refused) -> ComparisonResult:
+    """A comparison, or why there is none, as it is shown."""
+    if isinstance(found, Refused):
+        return ComparisonResult(metric=metric.key, variant=variant, control=control, refused=str(found))
+    lower, upper = found.interval
+    significant = found.p_value <= alpha if found.p_value is not None else not lower <= 0.0 <= upper
+    return ComparisonResult(
+        metric=metric.key,
+        variant=variant,
+        control=control,
+        effect=finite(found.effect),
+        relative_effect=finite(found.relative_effect),
+        interval=(finite(lower), finite(upper)),
+        relative_interval=None
+        if found.relative_interval is None
+        else (finite(found.relative_interval[0]), finite(found.relative_interval[1])),
+        p_value=finite(found.p_value),
+        significant=significant,
+        method=found.method,
+        warnings=list(found.warnings),
+    )
+
+
+def shown(finding: Finding) -> FindingResult:
+    """A finding as it is shown."""
+    numbers = {name: finite(value) for name, value in finding.numbers.items()}
+    return FindingResult(
+        kind=finding.kind,
+        severity=finding.severity,
+        message=finding.message,
+        recommendation=finding.recommendation,
+        numbers=numbers,
+    )
+
+
+def finite(number: float | None) -> float | None:
+    """The number, or None where it is none that JSON can hold."""
+    return number if number is not None and math.isfinite(number) else None

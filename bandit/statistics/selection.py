@@ -1,0 +1,215 @@
+"""Which comparison is valid for how the data were collected, and what is said where another is asked for.
+
+| weights | looks | conversions | means | ratios |
+|---|---|---|---|---|
+| never moved | one | `pooled_z` | `welch` | `delta` |
+| never moved | any | `confidence_sequence`, else `beta_binomial` | `confidence_sequence` | none |
+| moved | one | `aipw`, else `wagers` | `aipw` | none |
+| moved | any | `design_based`, else `wagers` | `design_based` | none |
+
+The second of two is exact for any number of trials, and used where the first refuses because there are too few. It
+needs values with bounds.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from bandit.statistics import (
+    aipw,
+    beta_binomial,
+    bols,
+    confidence_sequences,
+    design_based,
+    exact,
+    means,
+    proportions,
+    ratio,
+    wagers,
+)
+from bandit.statistics.comparison import Comparison, Refused
+from bandit.statistics.epochs import Epochs
+from bandit.statistics.joint import JointSample
+from bandit.statistics.proportion import Proportion
+from bandit.statistics.sample import Sample
+
+Kind = Literal["conversion", "mean", "ratio"]
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What two arms have shown of a metric, and how it was collected.
+
+    Attributes:
+        kind: `conversion` for values of 0 and 1; a ratio has joint samples instead of samples.
+        moved: Whether not every trial was drawn with the same probabilities.
+        sequential: Whether the results may be acted upon at any look.
+        treatment: All its values; None for a ratio.
+        control: Likewise.
+        joint: Treatment and control of a ratio, with the columns `above` and `below`.
+        epochs: Reads the sums by epoch, where weights moved; that costs more the more there are.
+        places: Of treatment and control among the arms of the epochs.
+        bounds: Least and greatest value, infinite where there is none.
+    """
+
+    kind: Kind
+    moved: bool
+    sequential: bool
+    treatment: Sample | None = None
+    control: Sample | None = None
+    joint: tuple[JointSample, JointSample] | None = None
+    epochs: Callable[[], Epochs] | None = None
+    places: tuple[int, int] = (1, 0)
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A comparison by name.
+
+    Attributes:
+        run: Compares at level alpha.
+        kinds: Of metric that it is for.
+        moved: Whether it is valid where weights moved.
+        sequential: Whether it is valid at any look.
+    """
+
+    run: Callable[[Data, float], Comparison]
+    kinds: frozenset[Kind]
+    moved: bool = False
+    sequential: bool = False
+
+
+def names(data: Data) -> tuple[str, ...]:
+    """The methods that are valid for the data, the first the default and the others where those before refuse."""
+    if data.kind == "ratio":
+        return ("delta",) if not (data.moved or data.sequential) else ()
+    bounded = math.isfinite(data.bounds[0]) and math.isfinite(data.bounds[1])
+    if data.moved:
+        return ("design_based" if data.sequential else "aipw", *(("wagers",) if bounded else ()))
+    if data.sequential:
+        return ("confidence_sequence", *(("beta_binomial",) if bounded else ()))
+    return ("pooled_z",) if data.kind == "conversion" else ("welch",)
+
+
+def compare(data: Data, alpha: float = 0.05, method: str | None = None) -> Comparison:
+    """Compares treatment and control by the default, or by the method that is asked for.
+
+    One that is not valid for the data answers with a warning that says so.
+
+    Raises:
+        Refused: No method holds for the data as they are.
+        ValueError: There is no such method, or it is for another kind of metric.
+    """
+    if method is not None:
+        return _asked(data, alpha, method)
+    refusal = Refused(
+        "comparison", _how(data) + ", for which no valid method of comparing ratios is known", "its two metrics alone"
+    )
+    for name in names(data):
+        try:
+            return METHODS[name].run(data, alpha)
+        except Refused as error:
+            refusal = error
+    raise refusal
+
+
+def withheld(data: Data) -> str:
+    """Why the usual tests are not shown; empty where the default is one of them."""
+    if data.moved:
+        return (
+            "The weights moved with the rewards. Then the plain means are biased, and tests for fixed splits find"
+            " effects that are not there; they are shown only when asked for by name."
+        )
+    if data.sequential:
+        return "Results may be acted upon at any look, which tests for a single look do not allow for."
+    return ""
+
+
+def _asked(data: Data, alpha: float, name: str) -> Comparison:
+    if name not in METHODS:
+        raise ValueError(f"method: {name[:100]!r} given, must be one of {', '.join(METHODS)}")
+    method = METHODS[name]
+    if data.kind not in method.kinds:
+        raise ValueError(f"method: {name!r} does not compare a {data.kind}")
+    found = method.run(data, alpha)
+    warnings = []
+    if data.moved and not method.moved:
+        warnings.append(
+            f"{name} is not valid here: {_how(data)}; its estimate is biased and its level is not {alpha:g}"
+        )
+    if data.sequential and not method.sequential:
+        warnings.append(f"{name} is valid for one look at the end, and these results may be acted upon at any")
+    return replace(found, warnings=(*warnings, *found.warnings))
+
+
+def _how(data: Data) -> str:
+    return "the weights moved while the data were collected" if data.moved else "results may be acted upon at any look"
+
+
+def _samples(data: Data) -> tuple[Sample, Sample]:
+    if data.treatment is None or data.control is None:
+        raise ValueError("data: a ratio has no samples")
+    return data.treatment, data.control
+
+
+def _proportions(data: Data) -> tuple[Proportion, Proportion]:
+    treatment, control = (
+        Proportion(min(max(round(one.mean * one.count), 0.0), one.count), one.count) if one.count else Proportion(0, 0)
+        for one in _samples(data)
+    )
+    return treatment, control
+
+
+def _epochs(data: Data) -> Epochs:
+    if data.epochs is None:
+        raise ValueError("method: it reads what every trial was drawn from, which is not known here")
+    return data.epochs()
+
+
+def _ratio(run: Callable[..., Comparison]) -> Callable[[Data, float], Comparison]:
+    def compared(data: Data, alpha: float) -> Comparison:
+        if data.joint is None:
+            raise ValueError("data: only a ratio has joint samples")
+        return run(*data.joint, "above", "below", alpha=alpha)
+
+    return compared
+
+
+def _adaptive(run: Callable[..., Comparison], **more: str) -> Callable[[Data, float], Comparison]:
+    return lambda data, alpha: run(_epochs(data), *data.places, alpha=alpha, **more)
+
+
+_CONVERSION: frozenset[Kind] = frozenset({"conversion"})
+_VALUES: frozenset[Kind] = frozenset({"conversion", "mean"})
+_RATIO: frozenset[Kind] = frozenset({"ratio"})
+
+METHODS: Mapping[str, Method] = {
+    "pooled_z": Method(lambda data, alpha: proportions.pooled_z(*_proportions(data), alpha=alpha), _CONVERSION),
+    "unpooled_z": Method(lambda data, alpha: proportions.unpooled_z(*_proportions(data), alpha=alpha), _CONVERSION),
+    "chi_square": Method(lambda data, alpha: proportions.chi_square(*_proportions(data), alpha=alpha), _CONVERSION),
+    "g": Method(lambda data, alpha: proportions.g(*_proportions(data), alpha=alpha), _CONVERSION),
+    "fisher": Method(lambda data, alpha: exact.fisher(*_proportions(data), alpha=alpha), _CONVERSION),
+    "welch": Method(lambda data, alpha: means.welch(*_samples(data), alpha=alpha), _VALUES),
+    "student": Method(lambda data, alpha: means.student(*_samples(data), alpha=alpha), _VALUES),
+    "delta": Method(_ratio(ratio.delta), _RATIO),
+    "fieller": Method(_ratio(ratio.fieller), _RATIO),
+    "confidence_sequence": Method(
+        lambda data, alpha: confidence_sequences.compare(*_samples(data), alpha=alpha), _VALUES, sequential=True
+    ),
+    "beta_binomial": Method(
+        lambda data, alpha: beta_binomial.compare(*_samples(data), alpha=alpha, bounds=data.bounds),
+        _VALUES,
+        moved=True,
+        sequential=True,
+    ),
+    "aipw": Method(_adaptive(aipw.compare), _VALUES, moved=True),
+    "aipw_uniform": Method(_adaptive(aipw.compare, weights="uniform"), _VALUES, moved=True),
+    "aipw_sqrt": Method(_adaptive(aipw.compare, weights="sqrt"), _VALUES, moved=True),
+    "aipw_two_point": Method(_adaptive(aipw.compare, weights="two_point"), _VALUES, moved=True),
+    "bols": Method(_adaptive(bols.compare), _VALUES, moved=True),
+    "design_based": Method(_adaptive(design_based.compare), _VALUES, moved=True, sequential=True),
+    "wagers": Method(_adaptive(wagers.compare), _VALUES, moved=True, sequential=True),
+}
+"""Every comparison by its name; `rerandomisation` replays the policy and is not among them."""

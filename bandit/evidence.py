@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -77,21 +78,20 @@ class Evidence:
         products = [[squares[0], product], [product, squares[1]]]
         return JointSample.of_sums(("above", "below"), counts[0] + counts[1] - both, totals, products)
 
+    @cache  # noqa: B019 - evidence is read once and dropped
     def epochs(self, metric: int) -> Epochs:
         """The values of a metric by what they were drawn from, in order of time."""
-        places, probabilities = self._drawn_from()
-        found = np.zeros((3, len(places), len(self.running.keys)))
-        for place, arm, trials, total, squares in self._rows(places, metric):
-            found[:, place, arm] += (trials, total, squares)
-        used = (found[0] > 0.0).any(axis=1)
-        found, probabilities = found[:, used], probabilities[used]
+        _, probabilities = self._drawn_from
+        trials, totals, squares = self._by_draw(metric)
+        used = (trials > 0.0).any(axis=1)
+        probabilities = probabilities[used]
         lower, upper = self.running.bounds[metric]
         origin = self.running.origins[metric]
         bounded = math.isfinite(lower) and math.isfinite(upper)
         return Epochs(
-            trials=found[0],
-            totals=found[1],
-            squares=found[2],
+            trials=trials[used],
+            totals=totals[used],
+            squares=squares[used],
             probabilities=probabilities,
             floor=self.floor(probabilities),
             bounds=(lower - origin, upper - origin) if bounded else None,
@@ -100,11 +100,8 @@ class Evidence:
 
     def draws(self) -> tuple[Array, Array]:
         """Trials, and how many were expected, by what they were drawn from; shape (distributions, arms)."""
-        places, probabilities = self._drawn_from()
-        observed = np.zeros((len(places), len(self.running.keys)))
-        for place, arm, trials, _, _ in self._rows(places, TRIALS):
-            observed[place, arm] += trials
-        return observed, observed.sum(axis=1, keepdims=True) * probabilities
+        observed, _, _ = self._by_draw(TRIALS)
+        return observed, observed.sum(axis=1, keepdims=True) * self._drawn_from[1]
 
     def floor(self, probabilities: Array) -> float:
         """The least probability that the rules in force give a served arm, or that earlier ones gave one."""
@@ -113,6 +110,7 @@ class Evidence:
         least = min(holdout * self.running.base[arm] + (1.0 - holdout) * experiment.floor for arm in self.running.full)
         return min(least, float(probabilities[probabilities > 0.0].min(initial=1.0)))
 
+    @cached_property
     def _drawn_from(self) -> tuple[dict[tuple[int, str], int], Array]:
         """Every epoch and mask by its place in time, and the probabilities of each; equal neighbours are one."""
         places: dict[tuple[int, str], int] = {}
@@ -121,23 +119,28 @@ class Evidence:
             if not distinct or row.probabilities != distinct[-1]:
                 distinct.append(row.probabilities)
             places[row.epoch, row.eligible] = len(distinct) - 1
-        arms = len(self.running.keys)
-        probabilities = np.zeros((len(distinct), arms))
-        for place, text in enumerate(distinct):
-            row_of = json.loads(text)
-            probabilities[place, : len(row_of)] = row_of
+        probabilities = np.zeros((len(distinct), len(self.running.keys)))
+        for place, given in enumerate(json.loads(f"[{','.join(distinct)}]")):
+            probabilities[place, : len(given)] = given  # arms that came later were not served then
         return places, probabilities
 
-    def _rows(self, places: dict[tuple[int, str], int], metric: int) -> Iterable[tuple[int, int, float, float, float]]:
-        if self.masked or self._cells is not None:
-            if self._cells is None:
-                self._cells = list(self._reader.cells(self.running.id, Grouping(), ranges(self.running)))
-            for cell in self._cells:
-                if cell.metric == metric:
-                    yield places[cell.epoch, cell.eligible], cell.variant, cell.trials, cell.total, cell.squares
-        else:
-            for epoch, arm, trials, total, squares in self._reader.history(self.running.id, metric):
-                yield places[epoch, ""], arm, trials, total, squares
+    def _by_draw(self, metric: int) -> Array:
+        """Trials with a value of the metric, their sum and sum of squares, by what they were drawn from and by arm."""
+        places, probabilities = self._drawn_from
+        found = np.zeros((3, *probabilities.shape))
+        if self._cells is None and not self.masked:
+            rows = np.array(self._reader.history(self.running.id, metric), np.float64).reshape(-1, 5)
+            at = np.array([places[epoch, ""] for epoch in rows[:, 0].tolist()], np.int64)
+            arms = rows[:, 1].astype(np.int64)
+            for which in range(3):
+                np.add.at(found[which], (at, arms), rows[:, 2 + which])
+            return found
+        if self._cells is None:
+            self._cells = list(self._reader.cells(self.running.id, Grouping(), ranges(self.running)))
+        for cell in self._cells:
+            if cell.metric == metric:
+                found[:, places[cell.epoch, cell.eligible], cell.variant] += (cell.trials, cell.total, cell.squares)
+        return found
 
 
 def ranges(running: Running) -> list[tuple[float, float, float]]:

@@ -50,7 +50,8 @@ def test_in_a_program(tmp_path, monkeypatch, capsys):
     assert re.search(r"^(control \{\}|short \{'text': 'Pay'\}) 0\.5$", said, re.MULTILINE), said
     verified = run(blocks("sh")[3], tmp_path)
     assert verified.startswith("ok")
-    assert "dr " in run(blocks("sh")[4], tmp_path)
+    assert "## Keep collecting" in run(blocks("sh")[4], tmp_path)
+    assert "dr " in run(blocks("sh")[5], tmp_path)
     assert (tmp_path / "log.csv").read_text().startswith("timestamp,action,variant,reward,pscore,context_hour\n")
 
 
@@ -70,7 +71,7 @@ def test_simulate(tmp_path):
 
 
 def test_every_block_is_tested():
-    assert (len(blocks("sh")), len(blocks("python"))) == (5, 3)
+    assert (len(blocks("sh")), len(blocks("python"))) == (6, 3)
 
 
 def test_the_commands_exist():

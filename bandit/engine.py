@@ -374,7 +374,10 @@ class Engine:
         """
         from bandit.inspection import over_time
 
-        seconds = _valid(_every, every)
+        try:
+            seconds = _every(every)
+        except ValidationError as error:
+            raise InvalidInput.field("every", InvalidInput.of(error).errors[0].message) from error
         if seconds <= 0.0:
             raise InvalidInput.field("every", f"must be above 0, given {every}")
         with self._settled(key) as (reader, running):

@@ -67,7 +67,12 @@ class Metric(Model):
     )
     numerator: Key | None = Field(default=None, description="For a ratio: the metric above the line.")
     denominator: Key | None = None
-    minimum_effect: float | None = Field(default=None, gt=0.0)
+    minimum_effect: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=1e6,
+        description="Least effect worth having, as a part of the control; else the analysis's.",
+    )
 
     @property
     def bounds(self) -> tuple[float, float]:

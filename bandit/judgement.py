@@ -140,7 +140,8 @@ def _verdict(
         p_value = None if comparison is None or comparison.p_value is None else min(1.0, comparison.p_value * several)
         contenders.append(Contender(running.keys[arm], evidence.trials[arm], comparison, p_value))
     metric = running.experiment.primary
-    gates = Gates(analysis.minimum_days, analysis.minimum_units, analysis.alpha, analysis.minimum_effect)
+    least = metric.minimum_effect or analysis.minimum_effect
+    gates = Gates(analysis.minimum_days, analysis.minimum_units, analysis.alpha, least)
     decided: Verdict = verdict(contenders, evidence.trials[control], days, findings, goal=metric.goal, gates=gates)
     reasons = [*decided.reasons, *(str(refused) for refused in primary.values() if isinstance(refused, Refused))]
     return VerdictResult(

@@ -147,8 +147,9 @@ def test_a_series_ends_with_the_results(engine, clock):
 def test_a_series_that_cannot_be_is_refused(engine, clock, every, metric):
     started(engine)
     play(engine, clock, 5, lambda v, c, d: 0.2)
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidInput) as caught:
         engine.series("x", every, metric)
+    assert caught.value.errors[0].field == ("metric" if metric else "every")
 
 
 def test_clean_data_have_nothing_odd(engine, clock):

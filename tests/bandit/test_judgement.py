@@ -117,6 +117,17 @@ def test_a_clear_winner_is_shipped(engine, clock):
     assert verdict.more_units is None
 
 
+def test_what_is_worth_having_is_the_metrics_own(engine, clock):
+    for key, least in (("x", None), ("y", 5.0)):
+        given = definition(key, type="ab_test")
+        given["metrics"][0]["minimum_effect"] = least
+        engine.create(given)
+        engine.start(key)
+        play(engine, clock, key, 9000, rates={"a": 0.1, "b": 0.2, "c": 0.1})
+    assert engine.results("x").verdict.decision == "ship"
+    assert engine.results("y").verdict.decision == "no_difference"
+
+
 def test_moved_weights_get_an_adaptive_method_and_say_why(engine, clock):
     started(engine, reweight={"floor": 0.1, "every": "6h"})
     play(engine, clock, "x", 3000)

@@ -152,7 +152,9 @@ def test_looking_at_any_time_gets_sequences(engine, clock):
     assert "any look" in results.withheld
     started(engine, "y", reweight={"floor": 0.1, "every": "6h"}, analysis={"sequential": True})
     play(engine, clock, "y", 3000)
-    assert engine.results("y").method == "design_based"
+    found = by_place(engine.results("y"))
+    assert found["buy", "b"].method == "wagers"
+    assert found["spent", "b"].method == "design_based"
 
 
 def test_few_trials_of_a_bandit_get_an_exact_method(engine, clock):

@@ -60,16 +60,6 @@ def test_a_change_from_always_to_never_is_found():
         assert last_change(spans([[1.0] * 50] * 5 + [[0.0] * 50] * 5), 0.01, unit=unit) == 5
 
 
-class Day:
-    """A clock that is moved by hand."""
-
-    def __init__(self):
-        self.now = 1.8e9
-
-    def __call__(self):
-        return self.now
-
-
 def play(engine, clock, days, rates, rng):
     for _ in range(days):
         for _ in range(150):
@@ -91,8 +81,8 @@ def definition(**more):
 
 
 @pytest.mark.parametrize("restart", [True, False])
-def test_a_bandit_starts_anew_where_its_arms_have_changed(tmp_path, restart):
-    clock, rng = Day(), np.random.default_rng(4)
+def test_a_bandit_starts_anew_where_its_arms_have_changed(tmp_path, clock, restart):
+    rng = np.random.default_rng(4)
     path = tmp_path / "x.db"
     with Engine(path, clock=clock, seed=1) as engine:
         engine.create(definition(alarm={"span": "1d", "restart": restart}))

@@ -13,19 +13,6 @@ from bandit.statistics import multiplicity
 DAY = 86_400.0
 
 
-class Clock:
-    def __init__(self):
-        self.now = 1.8e9
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def engine(clock):
     with Engine(seed=1, clock=clock) as engine:

@@ -14,19 +14,6 @@ from bandit.memory import load
 RATES = {"a": 0.10, "b": 0.16, "c": 0.10}
 
 
-class Clock:
-    def __init__(self):
-        self.now = 1.8e9
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def engine(clock):
     with Engine(seed=1, clock=clock) as engine:

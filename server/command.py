@@ -59,23 +59,12 @@ def main() -> None:
 @click.option("--json", "form", flag_value="json", help="Short for --format json.")
 def results(key: str, db: str, method: str | None, form: str) -> None:
     """Show what the experiment KEY has shown so far, and what to make of it."""
-    from bandit.errors import MultiarmError
     from bandit.results import results as read
-    from bandit.sqlite import SQLiteStore
     from server.report import FORMATS
+    from server.stored import stored
 
-    try:
-        store = SQLiteStore(db, read_only=True)
-        try:
-            with store.snapshot() as reader:
-                found = reader.experiment(key)
-                if found is None:
-                    raise click.ClickException(f"{db}: experiment {key!r} is unknown")
-                answer = read(reader, *found, 0.0, time.time(), method)
-        finally:
-            store.close()
-    except MultiarmError as error:
-        raise click.ClickException(error.detail) from None
+    with stored(key, db) as (reader, row, standing):
+        answer = read(reader, row, standing, 0.0, time.time(), method)
     click.echo(FORMATS[form](answer))
 
 

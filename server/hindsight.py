@@ -1,20 +1,17 @@
 """The commands `multiarm counterfactual` and `multiarm export`: what a log tells about policies that did not run."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TextIO
 
 import click
 
 from bandit.counterfactual import Counterfactual, counterfactual
-from bandit.errors import MultiarmError
 from bandit.export import open_bandit
-from bandit.sqlite import SQLiteStore
-from bandit.store import ExperimentRow, Reader, Standing
 from bandit.target import EXAMPLES, read
 from server.report import aligned
+from server.stored import stored
 
 _DB = click.option("--db", default="multiarm.db", show_default=True, type=click.Path(), help="SQLite file; only read.")
 
@@ -30,7 +27,7 @@ def show(key: str, policy: str, db: str, as_json: bool) -> None:
     From the propensities that are stored with every decision; with what the estimates rest on, and a 95% interval
     where that is enough.
     """
-    with _found(key, db) as found:
+    with stored(key, db) as found:
         answer = counterfactual(*found, read(policy))
     click.echo(answer.model_dump_json(indent=2) if as_json else table(answer, policy))
 
@@ -42,7 +39,7 @@ def show(key: str, policy: str, db: str, as_json: bool) -> None:
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="A new file; without it, print.")
 def export(key: str, form: str, db: str, out: Path | None) -> None:  # noqa: ARG001 - there is one format yet
     """Write the log of the experiment KEY for other tools: a row a trial, with its exact propensity."""
-    with _found(key, db) as found:
+    with stored(key, db) as found:
         try:
             with _opened(out) as file:
                 sizes = open_bandit(*found, file)
@@ -102,20 +99,3 @@ def _opened(out: Path | None) -> AbstractContextManager[TextIO]:
     if out is None:
         return nullcontext(sys.stdout)
     return out.open("x", encoding="utf-8", newline="")
-
-
-@contextmanager
-def _found(key: str, db: str) -> Iterator[tuple[Reader, ExperimentRow, Standing]]:
-    """An experiment in a file that is only read."""
-    try:
-        store = SQLiteStore(db, read_only=True)
-        try:
-            with store.snapshot() as reader:
-                found = reader.experiment(key)
-                if found is None:
-                    raise click.ClickException(f"{db}: experiment {key!r} is unknown")
-                yield reader, *found
-        finally:
-            store.close()
-    except MultiarmError as error:
-        raise click.ClickException(error.detail) from None

@@ -17,7 +17,7 @@ lie within a sixth of the table's, and UCB loses by more the longer the delay, a
 - UCB at delta = 1, with t all steps: 35,400; the steps since the last item came: 23,000; the age of each item: 25,100.
   The last two, at delta = 100: 37,500 and 39,300.
 - No reading of UCB or of ties touches Thompson sampling at delta = 1, where no feedback is late. It has 9,500 here and
-  9,105 in the table, six standard errors or more below, so the paper's simulation differs in something it does not say.
+  9,105 in the table, about six standard errors below, so the paper's simulation differs in something it does not say.
 - Samples never below the posterior mean, the optimistic variant that the paper mentions too: 9,000, 11,600 and 58,300
   at the three delays, near the table's 9,105, 11,550 and 59,256, but it is not what the table is said to show. With it,
   and with UCB that imagines eight rewards of mean 1/2 for each item and counts t by its age (23,900, 37,700 and

@@ -15,6 +15,7 @@ from simulations import block, identification, loop, output, published, simulati
 from simulations import study as studying
 from simulations.environments import ENVIRONMENTS
 from simulations.feedback import FEEDBACK
+from simulations.questions import Asked
 from simulations.simulation import Outcome, execute
 from simulations.study import Study
 
@@ -35,7 +36,7 @@ def _specs(known: Sequence[str]) -> str:
     return f"One of {', '.join(known)}; parameters follow a colon: name:parameter=1,other=2."
 
 
-@click.command()
+@click.command(cls=Asked)
 @click.argument("study", required=False, metavar="[STUDY]")
 @click.option("--policy", "policies", multiple=True, metavar="SPEC", help=f"Repeatable. {_specs(list(POLICIES))}")
 @click.option("--environment", metavar="SPEC", help=_specs(list(ENVIRONMENTS)))
@@ -63,7 +64,12 @@ def simulate(
 
     STUDY is a TOML file with the same settings as the options, the study.json of an earlier run, or the name of a
     published study that is run and compared with its publication. Without --out nothing is written.
-    """
+
+    \b
+    Two questions have options of their own:
+      multiarm simulate power --help     how many units a bandit needs
+      multiarm simulate validity --help  which tests hold on data of a bandit
+    """  # noqa: D301 - click reads the character
     try:
         if study is not None and not study.endswith((".toml", ".json")):
             own_settings = options | {"risk": risk}

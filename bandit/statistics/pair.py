@@ -102,12 +102,12 @@ class Pair:
         return found
 
     @cached_property
-    def variances(self) -> Array:
-        """Of each arm's values over all epochs, shape (..., 2); that of all where an arm has fewer than two."""
+    def variance(self) -> Array:
+        """Of the values about their arm's mean, common to both arms, over all epochs, shape (...)."""
         counts, totals, squares = (array.sum(axis=-2) for array in (self.trials, self.totals, self.squares))
-        own = _variance(counts, totals, squares)
-        both = _variance(*(array.sum(axis=-1, keepdims=True) for array in (counts, totals, squares)))
-        return np.where(counts > 1.0, own, both)
+        within = np.maximum(squares - totals * totals / np.maximum(counts, 1.0), 0.0).sum(axis=-1)
+        found: Array = within / np.maximum(counts.sum(axis=-1) - 2.0, 1.0)
+        return found
 
     @cached_property
     def rate(self) -> Array:
@@ -169,9 +169,4 @@ def pair(method: str, epochs: Epochs, treatment: int, control: int) -> Pair:
 
 def _before(sums: Array) -> Array:
     found: Array = np.cumsum(sums, axis=-2) - sums
-    return found
-
-
-def _variance(count: Array, total: Array, squares: Array) -> Array:
-    found: Array = np.maximum(squares - total * total / np.maximum(count, 1.0), 0.0) / np.maximum(count - 1.0, 1.0)
     return found

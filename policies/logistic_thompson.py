@@ -10,6 +10,7 @@ from policies.choice import greatest_normal
 from policies.kernel import RECORD, SELECT, WEIGHTS, Array, kernel
 from policies.linear import LinearModel, fit, scores, solve_lower
 from policies.record import add_response, add_trial, dimension, features
+from policies.statistics import columns
 
 
 @kernel
@@ -81,18 +82,23 @@ class LogisticThompson(LinearModel):
     """An arm's probability is that of its log odds x^T theta being the greatest under Gaussian posteriors of theta.
 
     The posterior is Laplace's approximation, online. A reward's likelihood is replaced by a Gaussian factor in the log
-    odds with its slope and curvature at the posterior mode, given the mean and variance that they had when the trial
-    entered. So the columns that hold sums of reward * x and x x^T for linear rewards hold here the sums of
+    odds with its slope and curvature at the posterior mode, given a mean and variance that stand for what the other
+    trials tell. So the columns that hold sums of reward * x and x x^T for linear rewards hold here the sums of
     information * centre * x and information * x x^T; theta's precision is the latter plus the regulariser. These are
-    sums too, and merge, fade and correct like the others, if that mean and variance are kept with the trial (`laplace`
-    gives its part again); but they are other sums than those of the linear policies, so that changing between them
-    means to enter all trials anew.
+    sums too, but other ones than those of the linear policies, so that changing between them means to enter all trials
+    anew.
 
-    Early trials are approximated where little was known, and stay so: with the first thousand rewards arriving at once
-    the posterior leans toward even odds and is cautious, until later trials outweigh them or all are entered anew.
-    The prior of theta is centred at zero with the variance 1 / regulariser; put a constant among the features for an
-    intercept. Of a shared model the log odds are drawn independently, as in `lin_thompson`. No bound of the regret is
-    proven for the approximation.
+    The mean and variance are those of the drawn arm's log odds. The kernel `record` takes them from the sums as they
+    are when the reward comes, as a simulation does. Where rewards are late or corrected, they are kept with the
+    decision (`note`, from the sums that it was drawn from) and `trial` takes those: then a factor depends neither on
+    when its reward came nor on what came before, a correction takes off just what was added, and the sums merge, fade
+    and replay like all others. The two are the same where every reward comes before the next decision.
+
+    Early trials are approximated where little was known, and stay so: with a thousand decisions drawn before the first
+    of their rewards came, their notes make the posterior lean toward even odds and keep it cautious, until later trials
+    outweigh them or all are entered anew. The prior of theta is centred at zero with the variance 1 / regulariser; put
+    a constant among the features for an intercept. Of a shared model the log odds are drawn independently, as in
+    `lin_thompson`. No bound of the regret is proven for the approximation.
 
     Source: Chapelle and Li, "An empirical evaluation of Thompson sampling", NIPS 2011, algorithm 3; the whole
     matrix in place of its diagonal: Spiegelhalter and Lauritzen, "Sequential updating of conditional probabilities on
@@ -105,3 +111,25 @@ class LogisticThompson(LinearModel):
     rewards: ClassVar[Literal["any", "unit"]] = "unit"
 
     name: Literal["logistic_thompson"] = "logistic_thompson"
+
+    def note(self, stats: Array, features: Array, arm: int, params: Array) -> tuple[float, ...]:
+        """Mean and variance of the drawn arm's log odds."""
+        mean, variance = score(stats, features, arm, params)
+        return mean, variance
+
+    def trial(
+        self,
+        features: Array,
+        reward: float,
+        propensity: float,
+        weight: float,
+        params: Array,  # noqa: ARG002
+        note: tuple[float, ...],
+    ) -> Array:
+        """What a rewarded trial adds: its likelihood as a Gaussian factor, by what was known at the decision."""
+        mean, variance = note
+        information, response = laplace(mean, variance, reward)
+        row = np.zeros(columns(features.shape[0]))
+        add_trial(row, reward, propensity, weight)
+        add_response(row, features, weight * response, weight * information)
+        return row

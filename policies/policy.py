@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from policies.duration import Duration
 from policies.kernel import RECORD, SELECT, WEIGHTS, Array
 from policies.record import record
+from policies.statistics import columns
 
 
 class Weights(Protocol):
@@ -76,6 +77,43 @@ class Policy(BaseModel):
         names = [name for name in type(self).model_fields if name not in Policy.model_fields]
         values = [getattr(self, name) for name in names]
         return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+    def note(self, stats: Array, features: Array, arm: int, params: Array) -> tuple[float, ...]:  # noqa: ARG002
+        """What must be kept with a decision, beside its features, so that `trial` gives the same row ever after.
+
+        Nothing, for a policy whose sums are of the trials alone.
+
+        Args:
+            stats: What the decision was drawn from, shape (arms, columns(d)).
+            features: Those of the drawn arm, shape (d,).
+            arm: The drawn arm.
+            params: What `parameters` returns.
+        """
+        return ()
+
+    def trial(
+        self,
+        features: Array,
+        reward: float,
+        propensity: float,
+        weight: float,
+        params: Array,
+        note: tuple[float, ...],  # noqa: ARG002
+    ) -> Array:
+        """What a rewarded trial adds to the row of its arm, shape (columns(d),); a correction subtracts it again.
+
+        Args:
+            features: Those of the drawn arm, shape (d,).
+            reward: The reward, less its origin.
+            propensity: The probability with which the arm was drawn.
+            weight: How often the trial counts (its growth, see `policies.statistics`).
+            params: What `parameters` returns.
+            note: What `note` returned for the decision.
+        """
+        row = np.zeros((1, columns(features.shape[0])))
+        self.record(row, features, 0, reward, propensity, weight, params)
+        added: Array = row[0]
+        return added
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:

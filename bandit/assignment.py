@@ -68,18 +68,20 @@ class Allocation:
     def __init__(
         self, weights: Sequence[float], base: Sequence[float], eligible: Sequence[int], floor: float, holdout: float
     ) -> None:
-        arms = range(len(base))
-        share = dict.fromkeys(eligible, 1.0)
-        learnt = _normalised([weights[arm] * share.get(arm, 0.0) for arm in arms])
-        configured = _normalised([base[arm] * share.get(arm, 0.0) for arm in arms])
-        spread = 1.0 - len(eligible) * floor
-        floored = [floor + spread * learnt[arm] if arm in share else 0.0 for arm in arms]
+        every, spread = len(eligible) == len(base), 1.0 - len(eligible) * floor
+        learnt = _normalised(weights if every else _only(weights, eligible))
+        floored = [floor + spread * weight for weight in learnt]
+        if not every:
+            floored = _only(floored, eligible)
         self.weights = weights
         self.eligible = tuple(eligible)
         self.holdout = holdout
-        self.probabilities = [holdout * b + (1.0 - holdout) * f for b, f in zip(configured, floored, strict=True)]
+        self.probabilities = floored
         self._cumulative = _cumulative(floored)
-        self._base = _cumulative(configured)
+        if holdout:
+            configured = _normalised(_only(base, eligible))
+            self.probabilities = [holdout * b + (1.0 - holdout) * f for b, f in zip(configured, floored, strict=True)]
+            self._base = _cumulative(configured)
 
     def draw(self, uniform: Callable[[], float]) -> tuple[int, bool]:
         """An arm, and whether the holdout chose it, by independent uniforms in [0, 1).
@@ -91,7 +93,15 @@ class Allocation:
         return bisect_right(self._cumulative, uniform()), False
 
 
-def _normalised(weights: list[float]) -> list[float]:
+def _only(weights: Sequence[float], arms: Sequence[int]) -> list[float]:
+    """The weights of some arms, 0 for the others."""
+    kept = [0.0] * len(weights)
+    for arm in arms:
+        kept[arm] = weights[arm]
+    return kept
+
+
+def _normalised(weights: Sequence[float]) -> list[float]:
     total = math.fsum(weights)
     return [weight / total for weight in weights]
 
@@ -99,5 +109,7 @@ def _normalised(weights: list[float]) -> list[float]:
 def _cumulative(probabilities: list[float]) -> list[float]:
     """Running sums that end in infinity at the last arm of any probability, so that no draw falls beyond it."""
     sums = list(accumulate(probabilities))
-    last = max(arm for arm, probability in enumerate(probabilities) if probability > 0.0)
+    last = len(sums) - 1
+    while probabilities[last] <= 0.0:
+        last -= 1
     return sums[:last] + [math.inf] * (len(sums) - last)

@@ -1,10 +1,12 @@
 """What `choose` is asked and answers, and the ids of decisions."""
 
-import json
+import math
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, JsonValue, field_validator
+from pydantic import ConfigDict, Field, JsonValue, ValidationError, field_validator
+from pydantic_core import InitErrorDetails, from_json, to_json
 
 from bandit.errors import NotFound
 from bandit.experiment import Model
@@ -21,6 +23,9 @@ Reason = Literal["drawn", "holdout", "hashed", "sticky", "reassigned"]
 class ChooseRequest(Model):
     """A request for a decision."""
 
+    # Numbers that are none are refused below, where their place can be named whether they came as JSON or not.
+    model_config = ConfigDict(allow_inf_nan=True)
+
     experiment: Name
     unit: Unit | None = Field(default=None, description="Who is assigned; without one, nothing is remembered.")
     context: dict[str, JsonValue] | None = Field(default=None, description="Features that a policy reads.")
@@ -35,8 +40,14 @@ class ChooseRequest(Model):
         if value is not None:
             if _depth(value) > MOST_DEPTH:
                 raise ValueError(f"must be nested at most {MOST_DEPTH} deep")
-            if len(json.dumps(value, allow_nan=False)) > MOST_JSON_BYTES:
+            text = to_json(value, inf_nan_mode="constants")
+            if len(text) > MOST_JSON_BYTES:
                 raise ValueError(f"must be at most {MOST_JSON_BYTES} bytes of JSON")
+            try:
+                from_json(text, allow_inf_nan=False)
+            except ValueError:
+                wrong = [InitErrorDetails(type="finite_number", loc=at, input=found) for at, found in _infinite(value)]
+                raise ValidationError.from_exception_data("ChooseRequest", wrong) from None
         return value
 
 
@@ -100,6 +111,16 @@ class Ids:
         number = int(now * 1e6) << 11
         self.last = number if number > self.last else self.last + 1
         return self.last
+
+
+def _infinite(value: object, at: tuple[int | str, ...] = ()) -> Iterator[tuple[tuple[int | str, ...], float]]:
+    """Place and value of every number in JSON that is infinite or none."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield at, value
+    for place, child in (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    ):
+        yield from _infinite(child, (*at, place))
 
 
 def _depth(value: object) -> int:

@@ -16,7 +16,7 @@ from bandit.errors import (
     StoreUnusable,
     WrongState,
 )
-from bandit.experiment import Experiment, Metric, Reweight, StoredExperiment, Variant
+from bandit.experiment import Experiment, Feature, Metric, Reweight, StoredExperiment, Variant
 from bandit.results import Results
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ __all__ = [
     "Decision",
     "Engine",
     "Experiment",
+    "Feature",
     "FieldError",
     "InvalidInput",
     "MalformedInput",

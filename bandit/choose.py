@@ -1,9 +1,10 @@
 """A decision: who is eligible, who keeps what they had, and one draw from exactly the weights that are logged."""
 
-import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+
+from pydantic_core import to_json
 
 from bandit.assignment import rendezvous
 from bandit.decision import ChooseRequest, Decision, encode
@@ -26,7 +27,8 @@ def choose(memory: Memory, request: ChooseRequest, now: float) -> Decision:
     Raises:
         NotFound: The experiment is unknown.
         WrongState: It is not running.
-        InvalidInput: An eligible variant is unknown, or none has a weight.
+        InvalidInput: An eligible variant is unknown, or none has a weight, or the context is not of the declared
+            features.
     """
     running = memory.experiments.get(request.experiment) or memory.experiment(request.experiment)
     experiment = running.experiment
@@ -38,6 +40,10 @@ def choose(memory: Memory, request: ChooseRequest, now: float) -> Decision:
         advice = _ADVICE.get(experiment.status, "it decides no more")
         raise WrongState(f"experiment {experiment.key!r} is {experiment.status}: {advice}")
     mask = "" if request.eligible is None else running.mask(request.eligible)
+    contextual = running.contextual
+    if contextual is not None:
+        arms = running.members(mask)
+        vector = contextual.features.vector(request.context, arms)
     unit = request.unit if experiment.sticky else None
     seat = None if unit is None else memory.seat(running, unit, "")
     place, reassigned = "", seat is not None
@@ -52,7 +58,10 @@ def choose(memory: Memory, request: ChooseRequest, now: float) -> Decision:
         running.serial = memory.serial
         if running.stale(now):
             memory.begin_epoch(running, now)
-    allocation = running.allocation(mask) or memory.allocation(running, mask, now)
+    if contextual is None:
+        allocation = running.allocation(mask) or memory.allocation(running, mask, now)
+    else:
+        allocation = running.distribution(mask, contextual.weigh(arms, vector))
     if unit is not None and running.fixed:
         variant, reason = rendezvous(experiment.salt, unit, running.marks, allocation.probabilities), "hashed"
         if seat is not None and seat.variant == variant:
@@ -65,8 +74,10 @@ def choose(memory: Memory, request: ChooseRequest, now: float) -> Decision:
 
     probabilities = allocation.probabilities
     row = _log(memory, running, request, variant, probabilities[variant], running.epoch, mask, 0, reason, now)
+    if contextual is not None:
+        memory.log_draw(contextual, row, probabilities, contextual.features.part(vector, arms, variant))
     if not request.defer:
-        memory.count(row, probabilities, opens=True)
+        memory.count(running, row, probabilities, opens=True)
         if running.defaults:
             _await(memory, running, row.id, now)
     if unit is not None:
@@ -80,14 +91,17 @@ def _keep(memory: Memory, running: Running, request: ChooseRequest, seat: Decisi
     Where the trial is a unit, it belongs to the one that the unit's first decision opened.
     """
     head = seat.head if running.experiment.trial == "unit" else 0
-    probabilities = memory.probabilities(seat)
+    probabilities = memory.probabilities(running, seat)
     opened = not head or memory.record(head).opened_at is not None
     row = _log(memory, running, request, seat.variant, seat.propensity, seat.epoch, seat.eligible, head, "sticky", now)
+    if (contextual := running.contextual) is not None:
+        features = contextual.features.of(request.context or {}, row.variant)
+        memory.log_draw(contextual, row, probabilities, features)
     if not request.defer:
         if not opened:
             _expose(memory, memory.record(row.id), now)
         else:
-            memory.count(row, probabilities, opens=not head)
+            memory.count(running, row, probabilities, opens=not head)
             if not head:
                 _await(memory, running, row.id, now)
     return answer(running, row)
@@ -120,8 +134,8 @@ def _log(
             exposed_at,
             None if head else exposed_at,
             mask,
-            None if request.context is None else json.dumps(request.context),
-            None if request.attributes is None else json.dumps(request.attributes),
+            None if request.context is None else to_json(request.context).decode(),
+            None if request.attributes is None else to_json(request.attributes).decode(),
             reason,
             request.idempotency_key,
         )
@@ -153,7 +167,7 @@ def activate(memory: Memory, number: int, now: float) -> str:
 def _expose(memory: Memory, record: Record, now: float) -> None:
     """Counts a decision as shown, opens its trial if nothing has, and credits what it had earned before."""
     head = memory.head(record)
-    probabilities = memory.probabilities(head.row)
+    probabilities = memory.probabilities(record.running, head.row)
     before = head.values()
     first = head.opened_at is None
     if first:
@@ -167,7 +181,7 @@ def _expose(memory: Memory, record: Record, now: float) -> None:
     for metric, outcome in record.outcomes.items():
         if outcome.value is not None:
             memory.earn(head, metric, outcome.value, 1)
-    memory.count(record.row, probabilities, opens=first)
+    memory.count(record.running, record.row, probabilities, opens=first)
     memory.credit(head, before)
     memory.touched.add(record.running)
 

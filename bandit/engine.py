@@ -103,7 +103,8 @@ class Engine:
         Args:
             experiment: The key of a running experiment.
             unit: Who is assigned; a sticky experiment keeps its variant for it.
-            context: Features that the policy reads.
+            context: What the policy reads: for each feature that the experiment declares a number, or an object with
+                a number for each variant. Without declared features, anything that is worth keeping with the decision.
             attributes: What targeting and segments read.
             eligible: Keys of the variants that may be served now; None for all.
             defer: Whether the decision counts for nothing until `activate`.
@@ -497,7 +498,7 @@ def _found(reader: Reader, key: str) -> tuple[ExperimentRow, Standing]:
 def _warm(experiment: Experiment) -> None:
     """Compiles the policy, or loads it compiled, so that no decision waits for that."""
     running = Running(0, StoredExperiment.model_validate(lifecycle.definition(experiment)))
-    running.learner.weights(0.0, running.full)
+    running.learner.warm(running.full)
 
 
 def _number(value: object) -> float:

@@ -6,13 +6,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from policies import AnyPolicy, Duration, Fixed, Policy, ThompsonBeta, ThompsonNormal
+from policies import AnyPolicy, Duration, Fixed, LinThompson, Policy, ThompsonBeta, ThompsonNormal
 
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$", description="Letters, digits, `.`, `_`, `-`; 1 to 100.")]
 Text = Annotated[str, Field(max_length=10_000)]
 Status = Literal["draft", "running", "paused", "completed", "stopped", "archived"]
 
 MOST_CONFIG_BYTES = 65_536
+MOST_FEATURES = 50
 GREATEST = 1e12
 DEFAULT_FLOOR = 0.01
 
@@ -124,6 +125,21 @@ class Metric(Model):
         return self
 
 
+class Feature(Model):
+    """A number that the context of a decision holds: one for all variants, or one for each."""
+
+    key: Key
+    description: Text = ""
+    lower: float | None = Field(default=None, ge=-GREATEST, le=GREATEST, description="Least value that is accepted.")
+    upper: float | None = Field(default=None, ge=-GREATEST, le=GREATEST)
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if self.lower is not None and self.upper is not None and self.lower >= self.upper:
+            raise ValueError(f"upper: must be above lower ({self.lower:g}), given {self.upper:g}")
+        return self
+
+
 class Reweight(Model):
     """When the weights follow what was learnt, and what no weight may undercut."""
 
@@ -190,7 +206,12 @@ class Experiment(Model):
     objective: dict[Key, Annotated[float, Field(ge=-1e9, le=1e9)]] | None = Field(
         default=None, description="What the policy maximises, as weights of metrics; unset: the primary metric."
     )
-    policy: AnyPolicy | None = Field(default=None, description="Unset: by the type and the primary metric.")
+    policy: AnyPolicy | None = Field(default=None, description="Unset: by the type, features and primary metric.")
+    features: list[Feature] = Field(
+        default_factory=list,
+        max_length=MOST_FEATURES,
+        description="What every context holds, for a policy that reads one; no other has any.",
+    )
     sticky: bool = Field(default=True, description="Whether a unit keeps its variant.")
     trial: Literal["unit", "decision"] | None = Field(default=None, description="Unset: `unit` if sticky.")
     salt: Text = Field(default="", description="Seeds the hash of a fixed split; unset: the key.")
@@ -251,6 +272,7 @@ class Experiment(Model):
         for field, keys in (
             ("variants", [variant.key for variant in self.variants]),
             ("metrics", [metric.key for metric in self.metrics]),
+            ("features", [feature.key for feature in self.features]),
         ):
             if twice := sorted({key for key in keys if keys.count(key) > 1}):
                 raise ValueError(f"{field}: key {twice[0]!r} is given twice")
@@ -286,12 +308,19 @@ class Experiment(Model):
         least, most = self.reward_bounds
         bounded = math.isfinite(least) and math.isfinite(most)
         if self.policy is None:
-            default = Fixed() if self.type == "ab_test" else ThompsonBeta() if bounded else ThompsonNormal()
-            object.__setattr__(self, "policy", default)
+            learning = LinThompson() if self.features else ThompsonBeta() if bounded else ThompsonNormal()
+            object.__setattr__(self, "policy", Fixed() if self.type == "ab_test" else learning)
         if self.type == "ab_test" and not isinstance(self.policy, Fixed):
             raise ValueError(f"policy: an ab_test has a fixed split, given {self.resolved_policy.name!r}")
-        if self.resolved_policy.contextual:
-            raise ValueError(f"policy: {self.resolved_policy.name!r} reads a context, which no experiment serves yet")
+        if self.resolved_policy.contextual and not self.features:
+            raise ValueError(
+                f"features: {self.resolved_policy.name!r} reads a context; give the numbers that it holds, "
+                'such as [{"key": "hour", "lower": 0, "upper": 23}]'
+            )
+        if self.features and not self.resolved_policy.contextual:
+            raise ValueError(
+                f"features: {self.resolved_policy.name!r} reads no context; leave them out, or take 'lin_thompson'"
+            )
         if self.alarm is not None and (self.resolved_policy.half_life is not None or self.resolved_policy.contextual):
             raise ValueError(
                 f"alarm: not with {self.resolved_policy.name!r} that fades by a half-life or reads a context"
@@ -306,9 +335,10 @@ class Experiment(Model):
                 "without origin and upper bound"
             )
         if self.resolved_policy.rewards == "unit" and not bounded:
+            other = "lin_thompson" if self.features else "thompson_normal"
             raise ValueError(
                 f"policy: {self.resolved_policy.name!r} is sound only for bounded rewards; "
-                f"give {' and '.join(map(repr, self.goals))} a lower and an upper bound, or take 'thompson_normal'"
+                f"give {' and '.join(map(repr, self.goals))} a lower and an upper bound, or take {other!r}"
             )
 
     @property

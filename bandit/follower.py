@@ -1,6 +1,9 @@
 """A target policy that goes along a log which another policy drew."""
 
+from pydantic_core import from_json
+
 from bandit.assignment import Allocation
+from bandit.contextual import Draw
 from bandit.running import Running
 from bandit.store import DecisionRow
 from bandit.trial import moments
@@ -24,22 +27,33 @@ class Follower:
         self._epoch = 0
         self._drawn_from: dict[tuple[int, ...], list[float]] = {}
 
-    def probabilities(self, arms: tuple[int, ...], now: float) -> list[float]:
-        """The distribution over all arms at `now` (seconds since 1970), where `arms` are eligible."""
+    def probabilities(self, arms: tuple[int, ...], now: float, context: str | None = None) -> list[float]:
+        """The distribution over all arms at `now` (seconds since 1970), where `arms` are eligible, in a context.
+
+        Raises:
+            InvalidInput: The policy reads the context, and there is not all that it needs.
+        """
         running = self.running
         if not running.fixed and self._stale(now):
             running.recompute(now)
             self._weighed, self._weighed_at = self.accepted, now
             if running.epoch != self._epoch:
                 self._epoch, self._drawn_from = running.epoch, {}
+        if running.contextual is not None:
+            vector = running.contextual.features.vector(from_json(context or "{}"), arms)
+            return self._allocated(arms, running.contextual.weigh(arms, vector))
         found = self._drawn_from.get(arms)
         if found is None:
-            weights, experiment = running.weights, running.experiment
+            weights = running.weights
             if sum(weights[arm] for arm in arms) <= 0.0:
                 weights = running.learner.weights(now, arms)
-            allocation = Allocation(weights, running.base, arms, experiment.floor, experiment.reweight.holdout)
-            found = self._drawn_from[arms] = allocation.probabilities
+            found = self._drawn_from[arms] = self._allocated(arms, weights)
         return found
+
+    def _allocated(self, arms: tuple[int, ...], weights: list[float]) -> list[float]:
+        experiment = self.running.experiment
+        holdout = experiment.reweight.holdout
+        return Allocation(weights, self.running.base, arms, experiment.floor, holdout).probabilities
 
     def accept(self, row: DecisionRow, gains: dict[int, float], propensity: float) -> None:
         """Learns from a trial as if it had drawn its variant, with this propensity, and seen at once what it earned.
@@ -49,8 +63,13 @@ class Follower:
         running = self.running
         reward = running.learner.objective.reward(gains)
         period, growth = running.learner.place(row.decided_at)
-        delta = [growth * part for part in moments(None, reward, 0.0, propensity)]
-        running.learner.add(period, row.variant, delta)
+        if running.contextual is not None:
+            features = running.contextual.features.of(from_json(row.context or "{}"), row.variant)
+            draw = Draw(features, [], running.contextual.note(row.variant, features))
+            running.learner.add(period, row.variant, running.contextual.change(draw, None, reward, propensity, growth))
+        else:
+            delta = [growth * part for part in moments(None, reward, 0.0, propensity)]
+            running.learner.add(period, row.variant, delta)
         if running.costs is not None and running.cost in gains:
             running.costs.add(row.variant, 1.0, gains[running.cost])
         self.accepted += 1

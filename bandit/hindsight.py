@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bandit.errors import InvalidInput
 from bandit.follower import Follower
 from bandit.running import Running
 from bandit.statistics.arm_means import ArmMeans
@@ -76,7 +77,11 @@ class Hindsight:
             self.left_out["ineligible"] += 1
             return None
         logging += [0.0] * (len(running.keys) - known)
-        target = follower.probabilities(arms, head.decided_at)
+        try:
+            target = follower.probabilities(arms, head.decided_at, head.context)
+        except InvalidInput:  # the context of then does not know a variant that is served only since
+            self.left_out["ineligible"] += 1
+            return None
         self.trials += 1
         self.earned += reward
         share, accepted = 1.0, False

@@ -88,15 +88,16 @@ def _kind(metric: Metric) -> Literal["conversion", "mean", "ratio"]:
 def collected(evidence: Evidence, place: int, arm: int, control: int) -> Data:
     """What two arms have shown of the metric at a place, as a comparison takes it."""
     metric = evidence.running.experiment.metrics[place]
-    kind, moved = _kind(metric), evidence.moved
+    kind, moved, contextual = _kind(metric), evidence.moved, evidence.contextual
     sequential = evidence.running.experiment.analysis.sequential
     if kind == "ratio":
         joint = evidence.ratio(arm, place), evidence.ratio(control, place)
-        return Data(kind, moved, sequential, joint=joint)
+        return Data(kind, moved, sequential, contextual, joint=joint)
     return Data(
         kind,
         moved,
         sequential,
+        contextual,
         treatment=evidence.sample(arm, place),
         control=evidence.sample(control, place),
         epochs=partial(evidence.epochs, place),

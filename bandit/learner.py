@@ -4,12 +4,14 @@ import math
 import time
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from bandit.alarm import last_change
 from bandit.experiment import Alarm, Experiment
 from policies import COLUMNS, COUNT, Policy, statistics
+from policies.kernel import Array
 
 FORGOTTEN = 2.0**-100
 _NO_CONTEXT = np.empty(0)
@@ -54,14 +56,15 @@ class Learner:
     its rewards have changed.
     """
 
-    __slots__ = ("_alarm", "_base", "_parameters", "objective", "policy", "since", "sums")
+    __slots__ = ("_alarm", "_base", "_columns", "_parameters", "objective", "policy", "since", "sums")
 
     def __init__(self, experiment: Experiment, base: Sequence[float]) -> None:
         self.objective = Objective(experiment)
         self.policy: Policy = experiment.resolved_policy
         self._base = np.array(base)
         self._parameters = self.policy.parameters(self._base)
-        self.sums: dict[int, list[list[float]]] = {}
+        self._columns = COLUMNS
+        self.sums: dict[int, Any] = {}
         self._alarm = experiment.alarm
         self.since: dict[int, int] = {}
 
@@ -73,7 +76,7 @@ class Learner:
             return period, statistics.growth(at, period, half_life)
         return (0 if self._alarm is None else int(at // self._alarm.span)), 1.0
 
-    def add(self, period: int, arm: int, delta: Sequence[float]) -> None:
+    def add(self, period: int, arm: int, delta: Sequence[float] | Array) -> None:
         """Adds `delta` (COLUMNS numbers) to the sums of `arm` in `period`."""
         sums = self.sums.get(period)
         if sums is None:
@@ -85,10 +88,10 @@ class Learner:
         row[3] += delta[3]
 
     def state(self, now: float) -> np.ndarray:
-        """The sums as float64[arms, COLUMNS], faded to `now` (seconds since 1970)."""
+        """The sums as float64[arms, columns], faded to `now` (seconds since 1970)."""
         if self._alarm is not None:
             return self._remembered(self._alarm, now)
-        state = np.zeros((len(self._base), COLUMNS))
+        state = np.zeros((len(self._base), self._columns))
         for period, sums in list(self.sums.items()):
             fade = statistics.fade(period, now, self.policy.half_life)
             if fade < FORGOTTEN:
@@ -113,6 +116,16 @@ class Learner:
                     sums[:first, arm] = 0.0
         state: np.ndarray = sums.sum(axis=0)
         return _cleared(state)
+
+    def inherit(self, other: "Learner") -> None:
+        """Takes over what another with the same arms, or fewer, has learnt; the new ones know nothing."""
+        for period, arms in other.sums.items():
+            for arm, sums in enumerate(arms):
+                self.add(period, arm, sums)
+
+    def warm(self, arms: Sequence[int]) -> None:
+        """Compiles the policy, or loads it compiled."""
+        self.weights(0.0, arms)
 
     def weights(self, now: float, arms: Sequence[int]) -> list[float]:
         """The policy's weights at `now`: over `arms` a distribution, 0 elsewhere."""

@@ -10,6 +10,7 @@ from bandit.experiment import Experiment, Status, StoredExperiment, Variant
 from bandit.memory import Memory
 from bandit.running import Running
 from bandit.store import Change, ExperimentRow
+from policies import POLICIES
 
 Action = Literal["start", "pause", "resume", "complete", "stop", "archive"]
 
@@ -96,10 +97,12 @@ def update(memory: Memory, key: str, changes: Mapping[str, Any], token: str | No
         raise InvalidInput(
             f"cannot be changed: {', '.join(unknown)}", [FieldError(field, "cannot be changed") for field in unknown]
         )
+    _go_on(old, changes.get("policy"))
     try:
         new = StoredExperiment.model_validate({**old.model_dump(mode="json", exclude=_derived(old)), **changes})
     except ValidationError as error:
         raise InvalidInput.of(error) from error
+    _go_on(old, new.policy)
     if old.status != "draft" and (refused := sorted(_frozen(old, new))):
         raise WrongState(
             f"experiment {key!r} is {old.status}; a decision's meaning would change with {', '.join(refused)}",
@@ -120,6 +123,26 @@ def _derived(old: StoredExperiment) -> set[str]:
     fields = {"policy", "trial"}
     anew = StoredExperiment.model_validate(old.model_dump(mode="json", exclude=fields))
     return {field for field in fields if getattr(anew, field) == getattr(old, field)}
+
+
+def _go_on(old: StoredExperiment, given: object) -> None:
+    """Checks that a policy that is given for an experiment can go on from what the present one has learnt.
+
+    Raises:
+        WrongState: It learns from other sums.
+    """
+    name = given.get("name") if isinstance(given, Mapping) else getattr(given, "name", None)
+    now, then = old.resolved_policy, POLICIES.get(name) if isinstance(name, str) else None
+    if old.status == "draft" or then is None:
+        return
+    if then.contextual != now.contextual:
+        why = "reads a context" if then.contextual else "reads no context"
+    elif then.record is not type(now).record:
+        why = "keeps other sums of contexts and rewards"
+    else:
+        return
+    message = f"{name!r} cannot go on from what {now.name!r} has learnt, it {why}"
+    raise WrongState(f"experiment {old.key!r} is {old.status}; policy: {message}", [FieldError("policy", message)])
 
 
 def _frozen(old: Experiment, new: Experiment) -> set[str]:

@@ -8,16 +8,19 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from bandit.assignment import Allocation
+from bandit.contextual import ContextualLearner, Draw, increments
 from bandit.decision import Ids
 from bandit.errors import InvalidInput, NotFound, StoreUnusable, WrongState
 from bandit.experiment import StoredExperiment
 from bandit.learner import Cadence
 from bandit.running import EVERYONE, Running
-from bandit.store import Batch, Change, DecisionRow, EpochRow, ExperimentRow, OutcomeRow, Standing, Store
+from bandit.store import Batch, Change, DecisionRow, DrawRow, EpochRow, ExperimentRow, OutcomeRow, Standing, Store
 from bandit.trial import Drawn, Outcome, Record, moments
 from policies import COLUMNS
+from policies.kernel import Array
 
 MOST_CACHED = 32_768
 SEEN_BITS = 1 << 23
@@ -60,7 +63,9 @@ class Memory:
         self.seats: dict[str, DecisionRow] = {}
         self.answered: dict[tuple[int, str], DecisionRow] = {}
         self.epochs: dict[tuple[int, int, str], list[float]] = {}
-        self.drawn: dict[tuple[int, int, str], Drawn] = {}
+        self.drawn: dict[tuple[int, int, str | int], Drawn] = {}
+        self.draws: dict[int, Draw] = {}
+        self.models: dict[tuple[int, int, int], Array] = {}
         self.touched: set[Running] = set()
 
     def refresh(self) -> None:
@@ -93,6 +98,7 @@ class Memory:
             (self.seats, MOST_CACHED),
             (self.answered, MOST_CACHED),
             (self.epochs, MOST_CACHED // 64),
+            (self.draws, MOST_CACHED // 4),
         )
         for cache, most in caches:
             # Many at a time: to find a dict's first key is to pass all deleted ones.
@@ -127,7 +133,13 @@ class Memory:
             for arm, metric, sums in reader.sums(row.id, ALL_EPOCHS):
                 if metric == running.cost:
                     running.costs.add(arm, sums[0], sums[1] + sums[0] * origin)
-        if standing.epoch and (logged := reader.epoch(row.id, standing.epoch, EVERYONE)):
+        logged = reader.epoch(row.id, standing.epoch, EVERYONE) if standing.epoch else None
+        if running.contextual is not None:
+            running.contextual.restore(reader.models(row.id))
+            if logged is not None:
+                running.adopt(standing.epoch, running.base, logged.started_at)
+                running.contextual.resume(reader.snapshot(row.id, standing.epoch), logged.started_at)
+        elif logged is not None:
             running.adopt(standing.epoch, json.loads(logged.weights), logged.started_at)
         self.experiments[row.key] = self.by_id[row.id] = running
         return running
@@ -136,8 +148,7 @@ class Memory:
         """Puts a changed definition in the place of an experiment, with what it has learnt; new arms know nothing."""
         fresh = Running(running.id, experiment)
         new = len(fresh.keys) - len(running.keys) if running.epoch else 0
-        for period, sums in running.learner.sums.items():
-            fresh.learner.sums[period] = sums + [[0.0] * COLUMNS for _ in range(new)]
+        fresh.learner.inherit(running.learner)
         fresh.learned, fresh.weighed = running.learned, running.weighed
         fresh.inherited = running.inherited
         if fresh.costs is not None and running.costs is not None:
@@ -164,7 +175,13 @@ class Memory:
     def begin_epoch(self, running: Running, now: float, *, anew: bool = False) -> None:
         """Recomputes an experiment's weights; where they changed, or `anew`, that begins an epoch."""
         if running.recompute(now, anew=anew):
-            self.allocation(running, EVERYONE, now)
+            if running.contextual is None:
+                self.allocation(running, EVERYONE, now)
+            else:
+                self.batch.epochs.append(EpochRow(running.id, running.epoch, EVERYONE, "null", "null", now))
+                if running.every:  # else its state is that of the sums
+                    state = running.contextual.snapshot.tobytes()
+                    self.batch.snapshots[running.id] = (running.id, running.epoch, state)
         self.touched.add(running)
         if running.learner.since:
             self._note_changes(running, now)
@@ -202,8 +219,10 @@ class Memory:
         self.epochs[place] = allocation.probabilities
         return allocation
 
-    def probabilities(self, row: DecisionRow) -> list[float]:
+    def probabilities(self, running: Running, row: DecisionRow) -> list[float]:
         """What a decision, of whatever epoch, was drawn from."""
+        if running.contextual is not None:
+            return self.draw(row).probabilities
         place = (row.experiment, row.epoch, row.eligible)
         probabilities = self.epochs.get(place)
         if probabilities is None:
@@ -212,6 +231,26 @@ class Memory:
                 raise StoreUnusable(f"epoch {row.epoch} of experiment {row.experiment} is missing from the store")
             probabilities = self.epochs[place] = json.loads(found.probabilities)
         return probabilities
+
+    def log_draw(
+        self, contextual: ContextualLearner, row: DecisionRow, probabilities: list[float], features: Array
+    ) -> None:
+        """Logs what a decision in a context was drawn from, with what its reward will need if it heads a trial."""
+        note = contextual.note(row.variant, features) if row.head == row.id else ()
+        self.draws[row.id] = Draw(features, probabilities, note)
+        kept = to_json(note).decode() if note else None
+        self.batch.draws.append(DrawRow(row.id, to_json(probabilities).decode(), kept))
+
+    def draw(self, row: DecisionRow) -> Draw:
+        """What a decision in a context was drawn from."""
+        draw = self.draws.get(row.id)
+        if draw is None:
+            found = self.store.reader().draw(row.id)
+            contextual = self._of(row.experiment).contextual
+            if found is None or contextual is None:
+                raise StoreUnusable(f"what decision {row.id:016x} was drawn from is missing from the store")
+            draw = self.draws[row.id] = contextual.read(row.variant, *found)
+        return draw
 
     def record(self, number: int) -> Record:
         """The decision of an id.
@@ -333,19 +372,25 @@ class Memory:
         learner = running.learner
         old, new = learner.objective.reward(before), learner.objective.reward(after)
         if old != new:
-            delta = moments(old, new, 0.0, row.propensity)
-            period = 0
-            if running.periodic:
-                period, growth = learner.place(row.decided_at)
-                delta = [growth * part for part in delta]
-            learner.add(period, row.variant, delta)
+            period, growth = learner.place(row.decided_at) if running.periodic else (0, 1.0)
+            place = (running.id, period, row.variant)
+            if running.contextual is not None:
+                change = running.contextual.change(self.draw(row), old, new, row.propensity, growth)
+                learner.add(period, row.variant, change)
+                self.models[place] = self.models.get(place, 0.0) + change
+                delta = change[:COLUMNS].tolist()
+            else:
+                delta = moments(old, new, 0.0, row.propensity)
+                if growth != 1.0:
+                    delta = [growth * part for part in delta]
+                learner.add(period, row.variant, delta)
             running.learned += 1
-            add(self.batch.learning, (running.id, period, row.variant), delta)
+            add(self.batch.learning, place, delta)
         self.touched.add(running)
 
-    def count(self, row: DecisionRow, probabilities: list[float], *, opens: bool) -> None:
+    def count(self, running: Running, row: DecisionRow, probabilities: list[float], *, opens: bool) -> None:
         """Counts an exposed decision that was drawn from `probabilities`, and the trial if it opens one."""
-        place = (row.experiment, row.epoch, row.eligible)
+        place = (running.id, row.epoch, row.eligible if running.contextual is None else row.id)
         drawn = self.drawn.get(place)
         if drawn is None:
             drawn = self.drawn[place] = Drawn(probabilities)
@@ -365,11 +410,14 @@ class Memory:
                         sizes[0] += drawn.decisions[arm]
                         sizes[1] += drawn.trials[arm]
                         sizes[2] += opened * probability
+        for (experiment, period, arm), change in self.models.items():
+            for column, total in increments(change):
+                batch.models[experiment, period, arm, column] = [total]
         for (experiment, _, arm, metric), delta in list(batch.statistics.items()):
             add(batch.statistics, (experiment, ALL_EPOCHS, arm, metric), delta)
         for running in self.touched:
             batch.standings[running.id] = Standing(running.epoch, running.learned, running.weighed)
-        self.batch, self.drawn, self.touched = Batch(), {}, set()
+        self.batch, self.drawn, self.models, self.touched = Batch(), {}, {}, set()
         return batch
 
     def key_of(self, number: int) -> str:

@@ -86,6 +86,20 @@ def m001_ledger(database: sqlite_utils.Database) -> None:
     )
 
 
+@migrations()
+def m002_contexts(database: sqlite_utils.Database) -> None:
+    """What decisions in a context were drawn from, and what a policy learns from contexts."""
+    database.execute("CREATE TABLE draws (decision INTEGER PRIMARY KEY, probabilities TEXT NOT NULL, note TEXT)")
+    database.execute(
+        """CREATE TABLE models (
+            experiment INTEGER NOT NULL, period INTEGER NOT NULL, variant INTEGER NOT NULL, place INTEGER NOT NULL,
+            total REAL NOT NULL, PRIMARY KEY (experiment, period, variant, place)) WITHOUT ROWID"""
+    )
+    database.execute(
+        "CREATE TABLE snapshots (experiment INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, state BLOB NOT NULL)"
+    )
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Applies the steps that were not applied yet."""
     migrations.apply(sqlite_utils.Database(connection, execute_plugins=False))

@@ -8,15 +8,18 @@ from bandit.errors import StoreBusy, StoreError, StoreUnusable
 from bandit.store import Cell, Change, DecisionRow, EpochRow, ExperimentRow, Grouping, OutcomeRow, Standing, TrialRow
 
 BUSY_SECONDS = 10.0
+PERIODS = 7  # of the forward decay; what is older has faded to less than `learner.FORGOTTEN`
 _EXPERIMENT = "SELECT id, key, definition, status, epoch, learned, weighed FROM experiments"
 _DECISION = f"SELECT {', '.join('decisions.' + name for name in DecisionRow._fields)} FROM decisions"
 _TRIALS = (
-    f"SELECT {', '.join('decisions.' + name for name in DecisionRow._fields)}, epochs.probabilities,"
+    f"SELECT {', '.join('decisions.' + name for name in DecisionRow._fields)},"
+    " coalesce(draws.probabilities, epochs.probabilities) AS drawn,"
     f" {', '.join('outcomes.' + name for name in OutcomeRow._fields)} FROM decisions"
-    " JOIN epochs ON epochs.experiment = decisions.experiment AND epochs.epoch = decisions.epoch"
+    " LEFT JOIN draws ON draws.decision = decisions.id"
+    " LEFT JOIN epochs ON epochs.experiment = decisions.experiment AND epochs.epoch = decisions.epoch"
     " AND epochs.eligible = decisions.eligible LEFT JOIN outcomes ON outcomes.decision = decisions.id"
     " WHERE decisions.experiment = ? AND decisions.head = decisions.id AND decisions.opened_at IS NOT NULL"
-    " ORDER BY decisions.id, outcomes.metric"
+    " AND drawn IS NOT NULL ORDER BY decisions.id, outcomes.metric"
 )
 
 
@@ -48,6 +51,25 @@ class SQLiteReader:
             "SELECT period, variant, count, total, squares, weighted FROM learning WHERE experiment = ?", (experiment,)
         )
         return [(row[0], row[1], list(row[2:])) for row in rows]
+
+    def models(self, experiment: int) -> list[tuple[int, int, int, float]]:
+        return self._read(
+            "SELECT period, variant, place, total FROM models WHERE experiment = ?1"
+            " AND period > (SELECT max(period) FROM models WHERE experiment = ?1) - ?2",
+            (experiment, PERIODS),
+        )
+
+    def snapshot(self, experiment: int, epoch: int) -> bytes | None:
+        found = self._read("SELECT state FROM snapshots WHERE experiment = ? AND epoch = ?", (experiment, epoch))
+        return found[0][0] if found else None
+
+    def draw(self, decision: int) -> tuple[str, str, str | None] | None:
+        found = self._read(
+            "SELECT decisions.context, draws.probabilities, draws.note FROM draws"
+            " JOIN decisions ON decisions.id = draws.decision WHERE draws.decision = ?",
+            (decision,),
+        )
+        return found[0] if found else None
 
     def epoch(self, experiment: int, epoch: int, eligible: str) -> EpochRow | None:
         found = self._read(

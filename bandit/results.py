@@ -24,7 +24,10 @@ class MetricResult(Model):
 
 
 class VariantResult(Model):
-    """One variant: exposed decisions, trials, the probability of being drawn now and of being the best."""
+    """One variant: exposed decisions, trials, the probability of being drawn now and of being the best.
+
+    Where the probability depends on the context, `weight` is the mean of those that the trials so far were drawn with.
+    """
 
     key: str
     decisions: int
@@ -178,15 +181,17 @@ def results(
 
     running = load(row, standing)
     experiment = running.experiment
-    sizes = {variant: (decisions, trials) for variant, decisions, trials, _ in reader.sizes(row.id, 0)}
+    sizes = {variant: (decisions, trials, expected) for variant, decisions, trials, expected in reader.sizes(row.id, 0)}
     evidence = Evidence(reader, running)
     sums = evidence.sums
     judgement = judge(evidence, days(experiment, now), method)
     weights = current(running, reader.epoch(row.id, standing.epoch, EVERYONE))
+    if running.contextual is not None and (opened := sum(trials for _, trials, _ in sizes.values())):
+        weights = [sizes.get(arm, (0.0, 0.0, 0.0))[2] / opened for arm in range(len(running.keys))]
     best = p_best(running, sums)
     variants = []
     for arm, key in enumerate(running.keys):
-        decisions, trials = sizes.get(arm, (0.0, 0.0))
+        decisions, trials, _ = sizes.get(arm, (0.0, 0.0, 0.0))
         metrics = {metric.key: _metric(running, metric, arm, sums) for metric in experiment.metrics}
         variants.append(
             VariantResult(
@@ -216,8 +221,8 @@ def days(experiment: StoredExperiment, now: float) -> float:
 
 
 def current(running: Running, epoch: EpochRow | None) -> list[float]:
-    """The probabilities in force; before the start, those that the configured weights would give."""
-    if epoch is None:
+    """The probabilities in force; those that the configured weights give, before the start and without a context."""
+    if epoch is None or running.contextual is not None:
         return running.distribution(EVERYONE, running.base).probabilities
     probabilities: list[float] = json.loads(epoch.probabilities)
     return probabilities

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from bandit.assignment import Allocation, mark
+from bandit.contextual import ContextualLearner
 from bandit.cost import Costs
 from bandit.errors import InvalidInput
 from bandit.experiment import StoredExperiment
@@ -19,7 +20,8 @@ class Running:
     """One experiment in memory, with what its policy has learnt and the weights of its epoch.
 
     `learned` counts the changes of the learner's state and `weighed` how many of them the weights reflect, so the
-    weights are stale where the two differ.
+    weights are stale where the two differ. `contextual` is the learner where it reads contexts, else None; then an
+    epoch has a state instead of weights.
     """
 
     __slots__ = (
@@ -30,6 +32,7 @@ class Running:
         "bounds",
         "cadence",
         "configs",
+        "contextual",
         "cost",
         "costs",
         "defaults",
@@ -87,7 +90,8 @@ class Running:
         self.half_life = experiment.resolved_policy.half_life
         self.periodic = self.half_life is not None or experiment.alarm is not None
         self.noted: set[str] = set()
-        self.learner = Learner(experiment, self.base)
+        self.contextual = ContextualLearner(experiment, self.base) if experiment.features else None
+        self.learner = self.contextual or Learner(experiment, self.base)
         self.cadence = Cadence(experiment.reweight.budget)
         self.cost = None if experiment.cost is None else self.metrics[experiment.cost.metric]
         self.costs = None if experiment.cost is None else Costs(len(self.keys), experiment.cost.limit)
@@ -146,6 +150,11 @@ class Running:
 
     def recompute(self, now: float, *, anew: bool = False) -> bool:
         """Asks the policy for its weights; true where they changed, or `anew`, so that a new epoch begins."""
+        if self.contextual is not None:
+            self.weighed = self.learned
+            self.adopt(self.epoch + 1, self.base, now)
+            self.contextual.begin(self.learner.state(now))
+            return True
         started = time.perf_counter()
         weights = self.learner.weights(now, self.full)
         if self.costs is not None:

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 from bandit.errors import StoreBusy, StoreError, StoreUnusable
 from bandit.reader import BUSY_SECONDS, SQLiteReader, translated
-from bandit.store import Batch, Change, DecisionRow, EpochRow, EventRow, OutcomeRow
+from bandit.store import Batch, Change, DecisionRow, DrawRow, EpochRow, EventRow, OutcomeRow
 
 APPLICATION_ID = 0x6D61726D  # "marm", by which a file is known as ours
-SCHEMA = 1  # how many migrations there are
+SCHEMA = 2  # how many migrations there are
 _CHUNKS = (256, 64, 16, 4, 1)
 Place = TypeVar("Place", bound=tuple[int, ...])
 
@@ -83,6 +83,11 @@ class SQLiteStore:
                 "nothing was changed"
             )
         if self._read_only:
+            if schema < SCHEMA:
+                raise StoreUnusable(
+                    f"{self.path}: written by an older version of multiarm (schema {schema}, this one reads {SCHEMA}); "
+                    "open it once, as `multiarm serve` does, and it is brought up to date"
+                )
             return
         if not self._memory:
             self._hold(alone)
@@ -191,6 +196,7 @@ class SQLiteStore:
                 [(*times, number) for number, times in batch.exposures.items()],
             )
         self._upsert("units", ("experiment", "unit", "eligible", "head"), batch.units, 3)
+        self._insert("draws", DrawRow._fields, batch.draws)
         self._insert("events", EventRow._fields, batch.events)
         self._upsert("outcomes", OutcomeRow._fields, batch.outcomes.values(), 2)
         self._insert("due", ("at", "decision", "metric"), batch.due)
@@ -198,6 +204,8 @@ class SQLiteStore:
             self._writer.executemany("DELETE FROM due WHERE decision = ? AND metric = ?", batch.closed)
         self._add("statistics", ("experiment", "epoch", "variant", "metric"), _SUMS, batch.statistics)
         self._add("learning", ("experiment", "period", "variant"), _SUMS, batch.learning)
+        self._add("models", ("experiment", "period", "variant", "place"), ("total",), batch.models)
+        self._upsert("snapshots", ("experiment", "epoch", "state"), batch.snapshots.values(), 1)
         self._add("allocations", ("experiment", "epoch", "variant"), _SIZES, batch.allocations)
 
     def _add(

@@ -2,7 +2,7 @@
 
 The store's transaction is the truth and memory a cache of it. Everything kept is either a row written once
 (decisions, events, epochs), the latest version of a row (outcomes, units, experiments), or a sum that increments add
-to (statistics, learning, allocations), so several processes can share a store: each adds its own.
+to (statistics, learning, models, allocations), so several processes can share a store: each adds its own.
 """
 
 from collections.abc import Iterator, Sequence
@@ -43,6 +43,17 @@ class EventRow(NamedTuple):
     status: str
 
 
+class DrawRow(NamedTuple):
+    """What a decision in a context was drawn from: probabilities of all arms, and what the policy keeps with it.
+
+    Both are JSON arrays; `note` is None for a policy that keeps nothing.
+    """
+
+    decision: int
+    probabilities: str
+    note: str | None
+
+
 class OutcomeRow(NamedTuple):
     """What the events of one decision, and of the trial that it heads, add up to for one metric."""
 
@@ -74,7 +85,8 @@ class Standing(NamedTuple):
 class EpochRow(NamedTuple):
     """What an epoch drew from, for all arms or for a mask of eligible ones.
 
-    `weights` are the policy's and `probabilities` what followed from them, both JSON arrays over all arms.
+    `weights` are the policy's and `probabilities` what followed from them, both JSON arrays over all arms; `null` where
+    they depend on the context, and each decision has a `DrawRow`.
     """
 
     experiment: int
@@ -133,12 +145,15 @@ class Batch:
     decisions: list[DecisionRow] = field(default_factory=list)
     exposures: dict[int, tuple[float | None, float | None]] = field(default_factory=dict)
     units: list[tuple[int, str, str, int]] = field(default_factory=list)
+    draws: list[DrawRow] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
     outcomes: dict[tuple[int, int], OutcomeRow] = field(default_factory=dict)
     due: list[tuple[float, int, int]] = field(default_factory=list)
     closed: list[tuple[int, int]] = field(default_factory=list)
     statistics: dict[tuple[int, int, int, int], list[float]] = field(default_factory=dict)
     learning: dict[tuple[int, int, int], list[float]] = field(default_factory=dict)
+    models: dict[tuple[int, int, int, int], list[float]] = field(default_factory=dict)
+    snapshots: dict[int, tuple[int, int, bytes]] = field(default_factory=dict)
     allocations: dict[tuple[int, int, int], list[float]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
@@ -187,6 +202,15 @@ class Reader(Protocol):
 
     def learning(self, experiment: int) -> list[tuple[int, int, list[float]]]:
         """Period, arm and sums of everything a policy has learnt."""
+
+    def models(self, experiment: int) -> list[tuple[int, int, int, float]]:
+        """Period, arm, column and total of the sums of features that a policy has not forgotten."""
+
+    def snapshot(self, experiment: int, epoch: int) -> bytes | None:
+        """The state that an epoch of a contextual experiment began with, where it is kept."""
+
+    def draw(self, decision: int) -> tuple[str, str, str | None] | None:
+        """Context, probabilities and note of a decision that was drawn in a context."""
 
     def epoch(self, experiment: int, epoch: int, eligible: str) -> EpochRow | None:
         """What an epoch drew from for a mask."""

@@ -81,6 +81,13 @@ def hypothetical(experiment: StoredExperiment, target: Target) -> Running:
         InvalidInput: A variant is unknown, or the policy does not fit the experiment.
     """
     fields = experiment.model_dump(mode="json")
+    contextual = isinstance(target, Policy) and target.contextual
+    if contextual and not experiment.features:
+        raise InvalidInput.field(
+            "policy", f"{target.name!r} reads a context, and {experiment.key!r} declares no features of it"
+        )
+    if not contextual:
+        fields["features"] = []
     if isinstance(target, Policy):
         changes: dict[str, Any] = {"policy": target.model_dump(mode="json")}
         if target.name != "fixed":

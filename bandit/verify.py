@@ -10,15 +10,17 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from bandit.contextual import increments
 from bandit.memory import load
 from bandit.reward import aggregate, judge
 from bandit.running import Running
-from bandit.store import DecisionRow, EpochRow, EventRow, OutcomeRow, Reader
+from bandit.store import DecisionRow, DrawRow, EpochRow, EventRow, OutcomeRow, Reader
 from bandit.trial import Outcome, Record
 
 TOLERANCE = 1e-9
 
-Drawn = dict[tuple[int, int, str], list[float]]
+Drawn = dict[tuple[int, int, str], list[float] | None]
+Draws = dict[int, DrawRow]
 
 
 class Difference(NamedTuple):
@@ -58,13 +60,20 @@ def verify(reader: Reader) -> Iterator[Difference]:
         (epoch.experiment, epoch.epoch, epoch.eligible): json.loads(epoch.probabilities)
         for epoch in (EpochRow(*values) for values in reader.rows("epochs"))
     }
-    yield from _draws(records, drawn)
+    draws = {}
+    for row in (DrawRow(*values) for values in reader.rows("draws")):
+        if row.decision in records:
+            draws[row.decision] = row
+        else:
+            yield Difference(f"decision {row.decision:016x}", "a draw", "no decision")
+    probabilities = _probabilities(records, drawn, draws)
+    yield from _draws(records, probabilities)
     yield from _units(reader, records)
     yield from _events(reader, records)
     yield from _outcomes(reader, records)
-    kept = {"statistics": Sums(4), "learning": Sums(4), "allocations": Sums(3)}
-    _sum(records, drawn, kept)
-    for table, width in (("statistics", 4), ("learning", 3), ("allocations", 3)):
+    kept = {"statistics": Sums(4), "learning": Sums(4), "models": Sums(1), "allocations": Sums(3)}
+    yield from _sum(records, probabilities, draws, kept)
+    for table, width in (("statistics", 4), ("learning", 3), ("models", 4), ("allocations", 3)):
         yield from _compare(reader, table, width, kept[table], experiments)
 
 
@@ -73,12 +82,23 @@ def _name(experiments: dict[int, Running], number: int) -> str:
     return running.experiment.key if running else f"experiment {number}"
 
 
-def _draws(records: dict[int, Record], drawn: Drawn) -> Iterator[Difference]:
-    """Every propensity is the probability that its epoch drew from."""
+def _probabilities(records: dict[int, Record], drawn: Drawn, draws: Draws) -> dict[int, list[float]]:
+    """What each decision was drawn from: in a context what was logged with it, else what its epoch drew from."""
+    found = {}
     for record in records.values():
         row = record.row
-        probabilities = drawn.get((row.experiment, row.epoch, row.eligible))
-        expected = probabilities[row.variant] if probabilities else None
+        if record.running.contextual is None:
+            found[row.id] = drawn.get((row.experiment, row.epoch, row.eligible)) or []
+        else:
+            found[row.id] = json.loads(draws[row.id].probabilities) if row.id in draws else []
+    return found
+
+
+def _draws(records: dict[int, Record], probabilities: dict[int, list[float]]) -> Iterator[Difference]:
+    """Every propensity is the probability that the decision was drawn with."""
+    for record in records.values():
+        row = record.row
+        expected = probabilities[row.id][row.variant] if probabilities[row.id] else None
         if row.propensity != expected or row.propensity <= 0.0:
             yield Difference(f"decision {row.id:016x}: propensity", row.propensity, expected)
 
@@ -166,7 +186,9 @@ def _outcomes(reader: Reader, records: dict[int, Record]) -> Iterator[Difference
             yield Difference(f"decision {place[0]:016x}: outcome of metric {place[1]}", have, want)
 
 
-def _sum(records: dict[int, Record], drawn: Drawn, kept: dict[str, Sums]) -> None:
+def _sum(
+    records: dict[int, Record], probabilities: dict[int, list[float]], draws: Draws, kept: dict[str, Sums]
+) -> Iterator[Difference]:
     """Sums every trial's outcome once."""
     for record in records.values():
         row, running = record.row, record.running
@@ -177,7 +199,7 @@ def _sum(records: dict[int, Record], drawn: Drawn, kept: dict[str, Sums]) -> Non
             continue
         for epoch_number in (row.epoch, 0):
             kept["allocations"].add((row.experiment, epoch_number, row.variant), [0.0, 1.0, 0.0])
-            for arm, probability in enumerate(drawn.get((row.experiment, row.epoch, row.eligible), ())):
+            for arm, probability in enumerate(probabilities[row.id]):
                 if probability > 0.0:
                     kept["allocations"].add((row.experiment, epoch_number, arm), [0.0, 0.0, probability])
         earned = record.values()
@@ -190,6 +212,15 @@ def _sum(records: dict[int, Record], drawn: Drawn, kept: dict[str, Sums]) -> Non
             period, growth = running.learner.place(row.decided_at)
             moments = [growth * part for part in _moments(reward, row.propensity)]
             kept["learning"].add((row.experiment, period, row.variant), moments)
+            if running.contextual is not None and row.id in draws:
+                try:
+                    draw = running.contextual.read(row.variant, row.context or "{}", *draws[row.id][1:])
+                except (KeyError, TypeError, ValueError):
+                    yield Difference(f"decision {row.id:016x}: context", row.context, "the declared features")
+                    continue
+                change = running.contextual.change(draw, None, reward, row.propensity, growth)
+                for column, total in increments(change):
+                    kept["models"].add((row.experiment, period, row.variant, column), [total])
 
 
 def _moments(value: float, propensity: float) -> list[float]:

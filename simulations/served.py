@@ -2,14 +2,16 @@
 
 import heapq
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from bandit import Engine, Experiment, InvalidInput, Metric, Reweight, Variant
+from bandit import Engine, Experiment, Feature, InvalidInput, Metric, Reweight, Variant
 from policies import POLICIES, Policy
 from policies.kernel import Array
+from simulations.contextual import Contextual
 from simulations.environment import Environment
 from simulations.feedback import arrival, rows
 from simulations.study import Study
@@ -36,20 +38,40 @@ def experiment(environment: Environment, policy: Policy) -> Experiment:
     Raises:
         InvalidInput: The engine does not serve the policy; the message says why.
     """
-    if policy.contextual or policy.name not in POLICIES:
-        reason = "reads a context" if policy.contextual else "is not one of those it serves"
-        raise InvalidInput(f"through: 'engine' given, {policy.name} {reason}; 'kernels' simulates it")
+    if policy.name not in POLICIES:
+        raise InvalidInput(
+            f"through: 'engine' given, {policy.name} is not one of those it serves; 'kernels' simulates it"
+        )
     try:
         return Experiment(
             key=KEY,
             variants=[Variant(key=str(arm)) for arm in range(environment.arms)],
             metrics=[metric(environment, policy)],
             policy=policy,
+            features=[Feature(key=key) for key in features(environment)] if policy.contextual else [],
             sticky=False,
             reweight=Reweight(floor=0.0, budget=1.0),
         )
     except ValidationError as error:
         raise InvalidInput(f"through: 'engine' given, {InvalidInput.of(error).detail}") from error
+
+
+def features(environment: Environment) -> list[str]:
+    """The features that a policy is told of, by their place in the context.
+
+    All but the constant of a linear environment: the engine puts one before them itself, so before those of any other
+    environment too.
+    """
+    return [f"x{place}" for place in range(int(isinstance(environment, Contextual)), environment.dimension)]
+
+
+def given(environment: Environment, context: Array) -> dict[str, Any]:
+    """The context of a step as `choose` takes it."""
+    keys, size = features(environment), environment.dimension
+    own = context.reshape(-1, size)[:, size - len(keys) :].T.tolist()
+    if len(context) == size:
+        return {key: values[0] for key, values in zip(keys, own, strict=True)}
+    return {key: {str(arm): value for arm, value in enumerate(values)} for key, values in zip(keys, own, strict=True)}
 
 
 def play(
@@ -83,7 +105,7 @@ def play(
             while pending and pending[0][0] <= now:
                 _, _, decision_id, reward = heapq.heappop(pending)
                 engine.reward(decision_id, reward)
-            decision = engine.choose(KEY)
+            decision = engine.choose(KEY, context=given(environment, context) if policy.contextual else None)
             arm = int(decision.variant)
             reward = environment.draw(float(means[arm]), arm, now, world, reward_rng)
             due = arrival(now + 1.0, feedback, world_rng)

@@ -6,6 +6,7 @@
 | never moved | any | `confidence_sequence`, else `beta_binomial` | `confidence_sequence` | none |
 | moved | one | `aipw`, else `wagers` | `aipw` | none |
 | moved | any | `wagers` | `design_based`, else `wagers` | none |
+| follow from a context | | none | none | none |
 
 The second of two is exact for any number of trials, and used where the first refuses because there are too few. It
 needs values with bounds. For conversions on data of a bandit `wagers` is as sharp as `design_based` besides. What each
@@ -46,6 +47,7 @@ class Data:
         kind: `conversion` for values of 0 and 1; a ratio has joint samples instead of samples.
         moved: Whether not every trial was drawn with the same probabilities.
         sequential: Whether the results may be acted upon at any look.
+        contextual: Whether the probabilities followed from a context, so that every trial had its own.
         treatment: All its values; None for a ratio.
         control: Likewise.
         joint: Treatment and control of a ratio, with the columns `above` and `below`.
@@ -57,6 +59,7 @@ class Data:
     kind: Kind
     moved: bool
     sequential: bool
+    contextual: bool = False
     treatment: Sample | None = None
     control: Sample | None = None
     joint: tuple[JointSample, JointSample] | None = None
@@ -107,6 +110,12 @@ def compare(data: Data, alpha: float = 0.05, method: str | None = None) -> Compa
         Refused: No method holds for the data as they are.
         ValueError: There is no such method, or it is for another kind of metric.
     """
+    if data.contextual:
+        raise Refused(
+            method or "comparison",
+            "weights followed from each decision's context, so that no trials can be taken together",
+            "the log, where every trial counts by its own propensity: `counterfactual` with `always:variant=KEY`",
+        )
     if method is not None:
         return _asked(data, alpha, method)
     refusal = Refused(
@@ -122,6 +131,11 @@ def compare(data: Data, alpha: float = 0.05, method: str | None = None) -> Compa
 
 def withheld(data: Data) -> str:
     """Why the usual tests are not shown; empty where the default is one of them."""
+    if data.contextual:
+        return (
+            "Each decision's weights followed from its context. Then variants are served in contexts of their own, and"
+            " the plain means compare those as well as the variants."
+        )
     if data.moved:
         return (
             "The weights moved with the rewards. Then the plain means are biased, and tests for fixed splits find"

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from bandit import Experiment, InvalidInput, Metric, Reweight, Variant
-from policies import Fixed, ThompsonBeta, ThompsonNormal
+from policies import Fixed, LinThompson, ThompsonBeta, ThompsonNormal
 
 LEAST = {"key": "copy", "variants": [{"key": "a"}, {"key": "b"}], "metrics": [{"key": "m"}]}
 
@@ -36,6 +36,7 @@ def test_json_round_trip():
         ({"metrics": [{"key": "m", "type": "continuous"}]}, ThompsonNormal),
         ({"metrics": [{"key": "m", "type": "continuous", "lower": 0, "upper": 5}]}, ThompsonBeta),
         ({"metrics": [{"key": "m", "type": "count"}]}, ThompsonNormal),
+        ({"features": [{"key": "hour"}]}, LinThompson),
     ],
 )
 def test_the_policy_follows_the_type_and_the_metric(change, policy):
@@ -84,7 +85,14 @@ def test_the_floor_leaves_half_of_the_traffic_to_the_policy():
         ({"type": "ab_test", "policy": {"name": "ucb1"}}, "", "an ab_test has a fixed split, given 'ucb1'"),
         ({"metrics": [{"key": "m", "type": "continuous"}], "policy": {"name": "kl_ucb"}}, "", "sound only for bounded"),
         ({"policy": {"name": "thompson_gamma"}}, "", "sound only for one count"),
-        ({"policy": {"name": "lin_ucb"}}, "", "reads a context, which no experiment serves yet"),
+        ({"policy": {"name": "lin_ucb"}}, "", "features: 'lin_ucb' reads a context; give the numbers"),
+        ({"features": [{"key": "x"}], "policy": {"name": "ucb1"}}, "", "features: 'ucb1' reads no context; leave them"),
+        ({"features": [{"key": "x"}], "type": "ab_test"}, "", "features: 'fixed' reads no context"),
+        ({"features": [{"key": "x"}, {"key": "x"}]}, "", "features: key 'x' is given twice"),
+        ({"features": [{"key": "x", "lower": 1, "upper": 1}]}, "features[0]", "upper: must be above lower (1)"),
+        ({"features": [{"key": "x", "lower": 1e13}]}, "features[0].lower", "less than or equal"),
+        ({"features": [{"key": f"x{n}"} for n in range(51)]}, "features", "at most 50"),
+        ({"features": [{"key": "a b"}]}, "features[0].key", "pattern"),
         ({"policy": {"name": "ucb1", "half_life": 0.5}}, "", "policy.half_life: must be at least 1s"),
         ({"metrics": [{"key": "m", "type": "continuous", "origin": 1e200}]}, "metrics[0].origin", "less than or equal"),
         ({"objective": {"m": 1e300}}, "objective.m", "less than or equal"),

@@ -3,10 +3,21 @@
 import pytest
 from experiments import started
 
-from bandit import Engine, Metric, Reweight
+from bandit import Engine, Feature, Metric, Reweight
 from bandit.experiment import Cost
 from bandit.learner import Learner
-from policies import KLUCB, EpsilonGreedy, Exp3, Fixed, Softmax, ThompsonBeta
+from policies import (
+    KLUCB,
+    EpsilonGreedy,
+    Exp3,
+    Fixed,
+    LinEpsilonGreedy,
+    LinThompson,
+    LinUCB,
+    LogisticThompson,
+    Softmax,
+    ThompsonBeta,
+)
 
 FLOORED = Reweight(budget=1.0, floor=0.05, holdout=0.1)
 
@@ -38,6 +49,37 @@ def test_the_policy_that_ran_is_followed_to_the_digit(clock, policy, reweight):
         assert estimate.greatest_weight == pytest.approx(1.0)
         if estimate.method in ("ips", "snips", "replay"):
             assert estimate.estimate == pytest.approx(answer.logged_mean)
+
+
+@pytest.mark.parametrize(
+    ("policy", "reweight"),
+    [
+        (LinUCB(), FLOORED),
+        (LinThompson(half_life=300.0), FLOORED),
+        (LinUCB(shared=True), Reweight(every=7.0)),
+        (LogisticThompson(), FLOORED),
+        (LinEpsilonGreedy(), Reweight(floor=0.0)),
+    ],
+)
+def test_a_policy_that_reads_contexts_is_followed_too(clock, policy, reweight):
+    with Engine(clock=clock, seed=3) as engine:
+        features = [Feature(key="hour"), Feature(key="price")]
+        started(engine, variants=("a", "b", "c"), sticky=False, policy=policy, reweight=reweight, features=features)
+        for number in range(150):
+            clock.now += number % 3
+            context = {"hour": number % 5 - 2, "price": {"a": 1, "b": number % 3, "c": -0.5}}
+            decision = engine.choose("copy", context=context, eligible=["a", "c"] if number % 7 == 0 else None)
+            engine.reward(decision.id, float((number * 7 + len(decision.variant)) % 5 == ord(decision.variant) % 3))
+        answer = engine.counterfactual("copy", policy)
+        others = {name: engine.counterfactual("copy", name) for name in ("thompson_beta", "split:a=1,c=1")}
+    for estimate in answer.estimates:
+        assert estimate.effective_sample_size == pytest.approx(150), estimate.method
+        assert estimate.greatest_weight == pytest.approx(1.0)
+        if estimate.method in ("ips", "snips", "replay"):
+            assert estimate.estimate == pytest.approx(answer.logged_mean)
+    for name, other in others.items():
+        assert (other.trials, other.left_out.ineligible) == (150, 0), name
+        assert any(1.0 < estimate.effective_sample_size < 149 for estimate in other.estimates)
 
 
 def test_the_limit_of_costs_is_kept(clock):

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from bandit import Engine, Experiment, Metric, MultiarmError, Reweight, Variant
-from policies import ThompsonNormal
+from bandit import Engine, Experiment, Feature, Metric, MultiarmError, Reweight, Variant
+from policies import LinThompson, LinUCB, LogisticThompson, ThompsonNormal
 
 METRICS = [
     Metric(key="buys", primary=True, window="1h", missing=0.0, late="correct"),
@@ -19,11 +19,32 @@ METRICS = [
     Metric(key="best", type="continuous", aggregation="max", goal="decrease"),
     Metric(key="first", type="continuous", aggregation="first", window="30m", late="refuse"),
 ]
+KINDS = {
+    "units": {},
+    "decisions": {"trial": "decision", "reweight": Reweight(holdout=0.3)},
+    "fades": {"policy": ThompsonNormal(half_life=600.0), "objective": {"buys": 1.0, "spent": -0.01}},
+    "split": {"type": "ab_test"},
+    "lines": {
+        "policy": LinThompson(half_life=600.0),
+        "features": [Feature(key="hour")],
+        "trial": "decision",
+        "reweight": Reweight(every="5m", holdout=0.3),
+    },
+    "shared": {
+        "policy": LinUCB(shared=True),
+        "features": [Feature(key="hour"), Feature(key="price")],
+        "sticky": False,
+        "objective": {"buys": 1.0, "spent": -0.001},
+    },
+    "logits": {"policy": LogisticThompson(), "features": [Feature(key="hour"), Feature(key="price")]},
+}
+HOURS = st.sampled_from([-1.0, 0.0, 0.3, 2])
+PRICES = st.fixed_dictionaries(dict.fromkeys("abc", HOURS))
 VALUES = st.sampled_from([0.0, 1.0, 2.0, -3.5, 0.1, 1e6, math.nan, math.inf, -1e300])
 
 
 class Ledger(RuleBasedStateMachine):
-    """Three experiments of different kinds, any number of decisions, any event, a clock that only sometimes moves."""
+    """Experiments of different kinds, any number of decisions, any event, a clock that only sometimes moves."""
 
     @initialize(durable=st.booleans(), seed=st.integers(0, 1000))
     def open(self, durable, seed):
@@ -36,28 +57,25 @@ class Ledger(RuleBasedStateMachine):
         self.engine = self.other = Engine(self.path, durable=durable, clock=lambda: self.now, seed=seed)
         if durable:
             self.other = Engine(self.path, clock=lambda: self.now, seed=seed + 1)
-        kinds = {
-            "units": {},
-            "decisions": {"trial": "decision", "reweight": Reweight(holdout=0.3)},
-            "fades": {"policy": ThompsonNormal(half_life=600.0), "objective": {"buys": 1.0, "spent": -0.01}},
-            "split": {"type": "ab_test"},
-        }
-        for key, options in kinds.items():
+        for key, options in KINDS.items():
             variants = [Variant(key="a"), Variant(key="b", weight=2.0), Variant(key="c")]
             self.engine.create(Experiment(key=key, variants=variants, metrics=METRICS, **options))
             self.engine.start(key)
 
     @rule(
-        key=st.sampled_from(["units", "decisions", "fades", "split"]),
+        key=st.sampled_from(list(KINDS)),
+        hour=HOURS,
+        price=PRICES,
         unit=st.sampled_from([None, "u1", "u2", "u3"]),
         eligible=st.sampled_from([None, None, ["a"], ["b", "c"]]),
         defer=st.booleans(),
         token=st.sampled_from([None, None, "k1", "k2"]),
     )
-    def choose(self, key, unit, eligible, defer, token):
-        decision = self.engine.choose(
-            key, unit, eligible=eligible, defer=defer, idempotency_key=token and f"{token} {unit}"
-        )
+    def choose(self, key, hour, price, unit, eligible, defer, token):
+        known = {"hour": hour, "price": price}
+        context = {feature.key: known[feature.key] for feature in KINDS[key].get("features", ())} or None
+        token = token and f"{token} {unit}"
+        decision = self.engine.choose(key, unit, context=context, eligible=eligible, defer=defer, idempotency_key=token)
         assert 0.0 < decision.propensity <= 1.0
         self.decisions.append(decision.id)
 
@@ -129,7 +147,7 @@ class Ledger(RuleBasedStateMachine):
         """What each experiment's policy has learnt, from memory where it is there."""
         memory = self.engine._memory
         self.engine._journal.flush()
-        return [memory.experiment(key).learner.state(self.now).round(6).tolist() for key in ("units", "fades", "split")]
+        return [memory.experiment(key).learner.state(self.now).round(6).tolist() for key in KINDS]
 
 
 Ledger.TestCase.settings = settings(

@@ -64,7 +64,9 @@ def test_a_database_of_a_newer_version(tmp_path):
     connection.execute("PRAGMA user_version = 999")
     connection.close()
     before = digest(path)
-    with pytest.raises(StoreUnusable, match=r"written by a newer version of multiarm \(schema 999, this one knows 1\)"):
+    with pytest.raises(
+        StoreUnusable, match=rf"written by a newer version of multiarm \(schema 999, this one knows {SCHEMA}\)"
+    ):
         Engine(path)
     assert digest(path) == before
 

@@ -99,7 +99,7 @@ def test_a_split_is_served_as_it_is_given():
         ("split:nope=1", "policy: 'nope' is not a variant"),
         ("split:short=0", "at least one weight must be above 0"),
         ("thompson_beta", "policy: 'thompson_beta' is sound only for bounded rewards"),
-        ("lin_ucb", "policy: 'lin_ucb' reads a context"),
+        ("lin_ucb", "policy: 'lin_ucb' reads a context, and 'copy' declares no features of it"),
     ],
 )
 def test_what_does_not_fit_is_refused(target, message):

@@ -41,6 +41,34 @@ def test_the_engine_regrets_what_the_kernels_do(policy):
     agrees(policy, environment)
 
 
+LINEAR = "linear:coefficients=0/1/0;.2/-1/.5;.1/0/-1,sd=.5"
+LOGISTIC = "logistic:coefficients=-1/1/0;-.8/-1/.5;-1/0/-1"
+
+
+@pytest.mark.parametrize("policy", [name for name, cls in POLICIES.items() if cls.contextual])
+def test_contexts_too(policy):
+    agrees(policy, LOGISTIC if policy == "logistic_thompson" else LINEAR)
+
+
+@pytest.mark.parametrize(
+    ("policy", "environment", "feedback"),
+    [
+        ("lin_thompson:shared=true", "linear:coefficients=0/1/-.5,choices=4,sd=.5", []),
+        ("lin_ucb", "linear:coefficients=0/1/-.5,choices=4,sd=.5", []),
+        ("logistic_thompson:shared=true", "logistic:coefficients=-1/1,choices=3", []),
+        ("lin_ucb:half_life=60", LINEAR, ["missing:probability=.3"]),
+        ("lin_thompson", LINEAR, ["delayed:steps=10", "batched:size=25"]),
+    ],
+)
+def test_features_of_arms_forgetting_and_feedback_with_contexts(policy, environment, feedback):
+    agrees(policy, environment, feedback)
+
+
+def test_a_context_of_the_constant_alone_is_refused():
+    with pytest.raises(InvalidInput, match="'engine' given, features: 'lin_ucb' reads a context"):
+        simulate("lin_ucb", "linear:coefficients=0;1", horizon=5, replications=1, through="engine")
+
+
 @pytest.mark.parametrize(
     ("policy", "environment", "feedback"),
     [
@@ -61,7 +89,13 @@ def test_what_the_table_of_policies_lacks_is_refused():
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_rewards_are_events_of_a_metric(name):
-    lists = {"abrupt": "means=.2/.8;.8/.2,at=5", "linear": "coefficients=0/1;0/2", "logistic": "coefficients=0/1;0/2"}
+    lists = {
+        "abrupt": "means=.2/.8;.8/.2,at=5",
+        "linear": "coefficients=0/1;0/2",
+        "logistic": "coefficients=0/1;0/2",
+        "random_bernoulli": "choices=2",
+        "random_linear": "choices=2,size=1",
+    }
     text = f"{name}:{lists.get(name, 'means=.2/.8')}"
     environment = spec.build(text, ENVIRONMENTS, "environment")
     rng, params = np.random.default_rng(1), environment.parameters()

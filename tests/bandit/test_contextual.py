@@ -1,6 +1,7 @@
 """Policies that read a context, served: exact propensities, sums that replay, one state an epoch."""
 
 import json
+import threading
 from collections import Counter
 
 import numpy as np
@@ -463,3 +464,34 @@ def test_many_arms_and_features(engine):
         context = {feature.key: value for feature, value in zip(features, rng.normal(size=50).tolist(), strict=True)}
         engine.reward(engine.choose("copy", context=context).id, 1)
     assert len(rows(engine, "models")) == 3 * (51 + 51 * 52 // 2)
+
+
+def test_threads_that_share_commits(tmp_path):
+    with Engine(tmp_path / "a.db", seed=1) as engine:
+        contextual(engine, LogisticThompson())
+
+        def work(seed):
+            for context in contexts(20, seed):
+                decision = engine.choose("copy", context=context)
+                engine.reward(decision.id, float(decision.variant == "b"))
+
+        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert learner(engine).state(0.0)[:, COUNT].sum() == 160
+        assert engine.verify() == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_batch_is_decided_and_rewarded_at_once(engine, name):
+    contextual(engine, POLICIES[name]())
+    asked = [{"experiment": "copy", "context": context} for context in contexts(50)]
+    decisions = engine.choose_batch(asked)
+    assert {decision.epoch for decision in decisions} == {1}
+    answers = engine.reward_batch(
+        [{"decision_id": decision.id, "value": n % 2} for n, decision in enumerate(decisions)]
+    )
+    assert answers == ["applied"] * 50
+    assert learner(engine).state(0.0)[:, COUNT].sum() == 50

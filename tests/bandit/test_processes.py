@@ -9,7 +9,7 @@ import sys
 import pytest
 from experiments import started, sums
 
-from bandit import Engine, Metric, WrongState
+from bandit import Engine, Feature, Metric, WrongState
 
 WORK = """
 import json, sys
@@ -24,6 +24,9 @@ with Engine(path, seed=int(name)) as engine:
         assert status == "applied", status
         learnt = engine.choose("learn")
         engine.reward(learnt.id, float(learnt.variant == "short"))
+        side = 1.0 if n % 3 else -1.0
+        there = engine.choose("where", context={"side": side})
+        engine.reward(there.id, float((there.variant == "short") == (side > 0)))
         print(json.dumps([f"u{n % 50}", decision.variant, decision.id]), flush=True)
 """
 
@@ -48,6 +51,7 @@ def prepare(path):
     with Engine(path) as engine:
         started(engine, metrics=[Metric(key="m", type="continuous", aggregation="sum")])
         started(engine, "learn", sticky=False)
+        started(engine, "where", sticky=False, features=[Feature(key="side")])
 
 
 def begin(processes):
@@ -78,6 +82,10 @@ def test_processes_agree(tmp_path):
         assert learnt.epoch > 100
         assert sum(variant.decisions for variant in learnt.variants) == 450
         assert {variant.key: variant.weight > 0.9 for variant in learnt.variants} == {"control": False, "short": True}
+        assert sum(variant.units for variant in engine.results("where").variants) == 450
+        for side, best in ((1.0, "short"), (-1.0, "control")):
+            chosen = [engine.choose("where", context={"side": side}).variant for _ in range(20)]
+            assert chosen.count(best) > 15
 
 
 def test_an_engine_sees_what_another_process_did(tmp_path):

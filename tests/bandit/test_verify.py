@@ -1,11 +1,13 @@
 """Whatever is changed behind the engine's back is found, and named."""
 
+import contextlib
 import sqlite3
 
 import pytest
 from experiments import started
 
-from bandit import Engine, Metric
+from bandit import Engine, Feature, Metric
+from policies import LogisticThompson
 
 DAMAGE = {
     "statistics": "UPDATE statistics SET total = total + 1 WHERE epoch = 0 AND variant = 0",
@@ -40,3 +42,34 @@ def test_damage_is_named(tmp_path, where):
         found = [str(difference) for difference in engine.verify()]
     assert any(where in line for line in found), found
     assert all(": kept " in line and ", the ledger gives " in line for line in found)
+
+
+LAST = "(SELECT max(id) FROM decisions)"
+WITH_CONTEXT = {
+    "models": "UPDATE models SET total = total + 1 WHERE place = (SELECT max(place) FROM models)",
+    "learning": "UPDATE learning SET total = total - 1 WHERE variant = 0",
+    "allocations": "UPDATE allocations SET expected = expected + .5 WHERE variant = 1",
+    "propensity": "UPDATE draws SET probabilities = replace(probabilities, '0', '1')",
+    "propensity: kept": "DELETE FROM draws WHERE decision = (SELECT min(decision) FROM draws)",
+    "a draw, the ledger gives no decision": f"UPDATE draws SET decision = 7 WHERE decision = {LAST}",
+    "context": f"UPDATE decisions SET context = NULL WHERE id = {LAST}",
+    "context: kept": f"UPDATE decisions SET context = '[]' WHERE id = {LAST}",
+    "where: models (0, ": f"UPDATE decisions SET context = '{{\"hour\":77}}' WHERE id = {LAST}",
+    "where: models": "UPDATE draws SET note = '[2.5,0.5]' WHERE decision = (SELECT min(decision) FROM draws)",
+}
+
+
+@pytest.mark.parametrize("where", WITH_CONTEXT)
+def test_damage_where_contexts_are_read_is_named(tmp_path, where):
+    path = tmp_path / "a.db"
+    with Engine(path, seed=3) as engine:
+        started(engine, "where", policy=LogisticThompson(), features=[Feature(key="hour")], sticky=False)
+        for n in range(20):
+            engine.reward(engine.choose("where", context={"hour": n % 5}).id, n % 2)
+        assert engine.verify() == []
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute(WITH_CONTEXT[where]).rowcount > 0
+        connection.commit()
+    with Engine(path) as engine:
+        found = [str(difference) for difference in engine.verify()]
+    assert any(where in line for line in found), found

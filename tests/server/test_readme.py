@@ -1,6 +1,7 @@
 """The README's commands and examples, run as written."""
 
 import os
+import random
 import re
 import subprocess
 import sys
@@ -55,8 +56,14 @@ def test_in_a_program(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "log.csv").read_text().startswith("timestamp,action,variant,reward,pscore,context_hour\n")
 
 
-def test_policies_alone(capsys):
+def test_contexts(capsys):
+    random.seed(1)
     exec(blocks("python")[2], {})
+    assert capsys.readouterr().out == "0 long\n1 short\n"
+
+
+def test_policies_alone(capsys):
+    exec(blocks("python")[3], {})
     assert re.search(r"\[0\.0249\d* 0\.9750\d*\]", capsys.readouterr().out)
 
 
@@ -71,7 +78,7 @@ def test_simulate(tmp_path):
 
 
 def test_every_block_is_tested():
-    assert (len(blocks("sh")), len(blocks("python"))) == (6, 3)
+    assert (len(blocks("sh")), len(blocks("python"))) == (6, 4)
 
 
 def test_the_commands_exist():

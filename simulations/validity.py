@@ -77,7 +77,7 @@ MOST_LOOKS: Mapping[str, int] = {"beta_binomial": 50}
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Procedure:
     """A test in the table: by its name, looking once or after every epoch."""
 
     name: str
@@ -105,7 +105,7 @@ class Row:
 
     way: Way
     rate: float
-    test: Test
+    test: Procedure
     error: float
     error_runs: int
     power: float
@@ -125,7 +125,7 @@ class Row:
         return not self.error_runs or self.error <= ALPHA + 2.0 * self.standard_error
 
 
-def tests(way: Way) -> list[Test]:
+def procedures(way: Way) -> list[Procedure]:
     """The tests of a way of collecting: those that look once, then those that look after every epoch."""
     wrong = FIXED_ONLY if way.moved else MOVED_ONLY
     looks = len(way.sizes)
@@ -133,9 +133,9 @@ def tests(way: Way) -> list[Test]:
     for names, always in ((ONCE, False), (ALWAYS, True)):
         used = default(way, always=always)
         kept = [name for name in names if name not in wrong and MOST_LOOKS.get(name, looks) >= looks]
-        found += [Test(name, always, name == used) for name in kept]
+        found += [Procedure(name, always, name == used) for name in kept]
         if used not in kept:
-            found.append(Test(used, always, True))
+            found.append(Procedure(used, always, True))
     return found
 
 
@@ -149,18 +149,18 @@ def default(way: Way, *, always: bool) -> str:
     return "confidence_sequence or beta_binomial" if always else "pooled_z"
 
 
-def verdicts(way: Way, rate: float, effect: float, seed: int, first: int, last: int) -> dict[Test, Verdicts]:
+def verdicts(way: Way, rate: float, effect: float, seed: int, first: int, last: int) -> dict[Procedure, Verdicts]:
     """What every test says of the experiments `first` up to `last`."""
     collection = way.collection(rate, effect)
     experiments = Experiments(collection.play(seed, first, last), collection.mechanism, effect, ALPHA, seed, first)
     found: dict[tuple[str, bool], Verdicts] = {}
-    listed = tests(way)
+    listed = procedures(way)
     for test in listed:
         for name in test.name.split(" or "):
             slow = name == "rerandomisation" and effect and first >= SLOW
             if (name, test.always) not in found and not slow:
                 found[name, test.always] = (ALWAYS if test.always else ONCE)[name](experiments)
-    together: dict[Test, Verdicts] = {}
+    together: dict[Procedure, Verdicts] = {}
     for test in listed:
         parts = [found[name, test.always] for name in test.name.split(" or ") if (name, test.always) in found]
         if parts:
@@ -176,7 +176,7 @@ def study(
     rates: Mapping[float, float] = EFFECTS,
 ) -> Iterator[Row]:
     """The rows of the table, as they are found."""
-    submitted: dict[tuple[Way, float], tuple[list[Future[dict[Test, Verdicts]]], ...]] = {}
+    submitted: dict[tuple[Way, float], tuple[list[Future[dict[Procedure, Verdicts]]], ...]] = {}
     for way in ways:
         for rate, effect in rates.items():
             submitted[way, rate] = tuple(
@@ -185,15 +185,15 @@ def study(
             )
     for (way, rate), futures in submitted.items():
         none, some = ([future.result() for future in each] for each in futures)
-        for test in tests(way):
+        for test in procedures(way):
             yield _row(way, rate, test, joined([each[test] for each in none]), _all(some, test))
 
 
-def _all(blocks: list[dict[Test, Verdicts]], test: Test) -> Verdicts:
+def _all(blocks: list[dict[Procedure, Verdicts]], test: Procedure) -> Verdicts:
     return joined([each[test] for each in blocks if test in each])
 
 
-def _row(way: Way, rate: float, test: Test, none: Verdicts, some: Verdicts) -> Row:
+def _row(way: Way, rate: float, test: Procedure, none: Verdicts, some: Verdicts) -> Row:
     kept, kept_with = ~none.refused, ~some.refused
     covered = [
         verdicts.covered[chosen]
@@ -221,12 +221,14 @@ def _share(flags: Flags) -> float:
 HEADER = f"{'rate':>5} {'test':<38} {'looks':>5} {'error':>7} {'power':>7} {'coverage':>8} {'units':>6} {'refused':>7}"
 
 
-def report(executor: Executor, replications: int, seed: int, echo: Callable[[str], None]) -> bool:
+def report(
+    executor: Executor, replications: int, seed: int, echo: Callable[[str], None], ways: tuple[Way, ...] = WAYS
+) -> bool:
     """Prints the table as it is found; whether every default errs at most as often as it may."""
     echo(f"{(__doc__ or '').strip()}\n\n{replications:,} replications, seed {seed}")
     written: Way | None = None
     checked: list[Row] = []
-    for row in study(executor, replications, seed):
+    for row in study(executor, replications, seed, ways):
         if row.way is not written:
             echo(f"\n{row.way.name}\n{HEADER}")
             written = row.way

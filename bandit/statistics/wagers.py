@@ -7,9 +7,10 @@ effects against which that much was never won.
 
 No number of trials is too small, no floor too low, an epoch may be one trial, and one may look after each. What is
 needed is that values have bounds, that no served arm's probability was 0, and that the effect is the same for all
-trials, or, for the test of no effect, that there is none for any. One thing is approximate: the predictions for the
-first epoch come from its own trials of both arms together. If there is no effect they are independent of the draws, so
-the test is exact; the interval is out by a term that falls with the inverse of that epoch's size.
+trials, or, for the test of no effect, that there is none for any. One thing is approximate: the prediction for a first
+epoch of many trials is the mean of them all, the treatment's less the effect that is bet against. That has nothing to
+do with the draws if there is no effect, so the test is exact; against another effect it is unbiased for each trial, but
+not quite independent between them.
 
 The bet on a trial is a multiple of its information (small where its score varies much) over the standard deviation
 predicted from the past. So trials whose arms were drawn evenly count for more, as in an estimate weighted by
@@ -38,6 +39,7 @@ BETS = 0.4 * 2.0 ** -np.arange(14.0)
 """Multiples, from a strong effect (.4 standard deviations) down to one that takes 10^9 trials to see."""
 MONEY = np.arange(1.0, 15.0) ** -1.5 / (np.arange(1.0, 15.0) ** -1.5).sum()
 """What each of them begins with: more for strong effects, which are to be seen soon."""
+ROUNDING = 1e-12
 MOST_LOST = 0.9
 """Part of the money that a trial can cost."""
 
@@ -133,7 +135,7 @@ def unchecked(
         method=METHOD,
         effect=effect,
         interval=one_sided(interval, alternative),
-        p_value=math.exp(-max(0.0, most)),
+        p_value=math.exp(-most) if most > ROUNDING else 1.0,
         statistic=most,
         warnings=warnings,
     )
@@ -179,7 +181,8 @@ def _bet(
     prediction, scores, counts = np.zeros(2), np.empty(5), np.empty(5)
     for epoch in range(trials.shape[0]):
         both, all_earned = seen[0] + seen[1], earned[0] + earned[1]
-        if both == 0.0:
+        first = both == 0.0
+        if first:
             both, all_earned = trials[epoch].sum(), gained[epoch].sum()
         pooled = all_earned / max(both, 1.0)
         # Half a success and half a failure more, so that the deviation is never 0.
@@ -188,6 +191,9 @@ def _bet(
         unit = e1 * e0 / (e1 + e0) / math.sqrt(rate * (1.0 - rate))
         for arm in range(2):
             prediction[arm] = (earned[arm] + SHRINKAGE * pooled) / (seen[arm] + SHRINKAGE)
+        if first:
+            prediction[1] = pooled - effect * trials[epoch, 0] / max(both, 1.0)
+            prediction[0] = prediction[1] + effect
         base = prediction[0] - prediction[1]
         farthest = 0.0
         for arm in range(2):
@@ -201,7 +207,7 @@ def _bet(
         scores[4] = base
         counts[4] = sizes[epoch] - trials[epoch, 0] - trials[epoch, 1]
         # The limit is the same for all effects from -1 to 1, which makes the wealth a convex function of the effect.
-        limit = MOST_LOST / (farthest + 1.0)
+        limit = MOST_LOST * min(e1, e0) / 2.0 if first else MOST_LOST / (farthest + 1.0)
         for bet in range(bets.shape[0]):
             stake = min(max(bets[bet] * unit, -limit), limit)
             for cell in range(5):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Protocol
 
+from pydantic import ValidationError
+
 from bandit import Decision, Experiment, InvalidInput, Metric, Results, Reweight, StoredExperiment, Variant
 from policies import Policy
 from simulations.interval import Estimate, estimate
@@ -77,8 +79,11 @@ def experiment(log: Log, policy: Policy, *, key: str = "replay", floor: float = 
             arms is a third of the traffic chosen uniformly.
 
     Raises:
-        InvalidInput: The floor is more than 1 / arms, or all rewards are equal where they must set a scale.
+        InvalidInput: The floor is more than 1 / arms, all rewards are equal where they must set a scale, or the policy
+            is none for this log.
     """
+    if policy.contextual:
+        raise InvalidInput(f"policy: {policy.name!r} reads a context, and a replay has none")
     if all(reward in (0.0, 1.0) for reward in log.rewards):
         metric = Metric(key="reward", primary=True)
     elif policy.rewards == "unit":
@@ -90,14 +95,17 @@ def experiment(log: Log, policy: Policy, *, key: str = "replay", floor: float = 
         metric = Metric(key="reward", type="continuous", primary=True, origin=fmean(log.rewards))
     if not 0.0 <= floor * len(log.arms) <= 1.0:
         raise InvalidInput(f"floor: must be 0 to 1 / {len(log.arms)} arms, given {floor:g}")
-    return Experiment(
-        key=key,
-        variants=[Variant(key=str(index), name=arm[:1000]) for index, arm in enumerate(log.arms)],
-        metrics=[metric],
-        policy=policy,
-        sticky=False,
-        reweight=Reweight(floor=floor, budget=1.0),
-    )
+    try:
+        return Experiment(
+            key=key,
+            variants=[Variant(key=str(index), name=arm[:1000]) for index, arm in enumerate(log.arms)],
+            metrics=[metric],
+            policy=policy,
+            sticky=False,
+            reweight=Reweight(floor=floor, budget=1.0),
+        )
+    except ValidationError as error:
+        raise InvalidInput.of(error) from error
 
 
 def evaluate(decider: Decider, definition: Experiment, log: Log, events: Iterable[Event] | None = None) -> Evaluation:

@@ -29,14 +29,17 @@ def api():
         engine.create({"key": key, "variants": variants, "metrics": metrics})
         for step in steps:
             getattr(engine, step)(key)
+    engine.create({"key": "where", "variants": variants, "metrics": metrics, "features": [{"key": "hour"}]})
+    engine.start("where")
     decisions = [engine.choose("run", f"u{number}", defer=number % 2 == 0).id for number in range(4)]
+    decisions += [engine.choose("where", f"u{number}", context={"hour": number}).id for number in range(2)]
     return create_app(engine), decisions
 
 
 APP, DECISIONS = api()
 SCHEMA = schemathesis.openapi.from_wsgi("/openapi.json", APP)
 OPERATIONS = {operation.ok().label: operation.ok() for operation in SCHEMA.get_all_operations()}
-KEYS = ["run", "draft", "paused", "over", "new", "nope"]
+KEYS = ["run", "where", "draft", "paused", "over", "new", "nope"]
 
 
 def test_it_is_openapi_3_1():

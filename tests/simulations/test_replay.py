@@ -277,6 +277,8 @@ def test_no_match_is_said():
         ),
         (GOOD, {"options": ["--param", "epsilon"], "name": "epsilon_greedy"}, "'epsilon' given, must be NAME=VALUE"),
         (GOOD, {"options": ["--param", "epsilon=nan"], "name": "epsilon_greedy"}, "--param epsilon: "),
+        (GOOD, {"name": "lin_ucb"}, "policy: 'lin_ucb' reads a context, and a replay has none"),
+        (GOOD, {"name": "thompson_gamma"}, "policy: 'thompson_gamma' is sound only for one count"),
         (GOOD, {"options": ["--floor", "0.6"]}, "floor: must be 0 to 1 / 2 arms, given 0.6"),
         (GOOD, {"options": ["--floor", "nan"]}, "floor: must be 0 to 1 / 2 arms, given nan"),
         (GOOD, {"options": ["--propensity", "q"]}, "column 'q' is not one of the columns"),

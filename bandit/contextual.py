@@ -17,6 +17,8 @@ from policies.statistics import columns
 
 Indices = NDArray[np.int64]
 
+MOST_VIEWS = 64  # sets of eligible arms whose part of the state is kept; it may be large
+
 
 class Draw(NamedTuple):
     """What a decision in a context was drawn from.
@@ -92,6 +94,8 @@ class ContextualLearner(Learner):
         """The policy's weights in a context (see `Features.vector`): over `arms` a distribution, 0 elsewhere."""
         view = self._views.get(arms)
         if view is None:
+            if len(self._views) == MOST_VIEWS:
+                self._views.clear()
             view = self._views[arms] = self._view(arms)
         state, trials, parameters = view
         out = np.empty(len(arms))

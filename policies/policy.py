@@ -54,7 +54,9 @@ class Policy(BaseModel):
     weights: ClassVar[Weights]
     select: ClassVar[Select]
     record: ClassVar[Record] = staticmethod(record)
-    """What the sums of a trial are, for a compiled loop; a policy needs its own only for other sums than these."""
+    """What the sums of a trial are, for a compiled loop; a policy needs its own only for other sums than these.
+
+    Where what it adds depends on the sums so far, the policy has its own `note` and `trial` too."""
     rewards: ClassVar[Literal["any", "unit", "count"]]
     """Rewards for which the policy is sound: any real numbers, those in the unit interval, or whole numbers from 0."""
     contextual: ClassVar[bool] = False

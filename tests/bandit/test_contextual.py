@@ -287,6 +287,34 @@ def test_forgetting_follows_the_time_of_the_decision(engine, clock):
     np.testing.assert_allclose(row[[0, 1, *range(4, 16)]], weight * np.array([1, 1, *x, *np.outer(x, x).ravel()]))
 
 
+@pytest.mark.parametrize("durable", [False, True])
+def test_what_was_forgotten_is_not_read_again(tmp_path, clock, durable):
+    """A period is 16 half-lives; the store has them all, and a process that starts reads the last few."""
+    with Engine(tmp_path / "a.db", durable=durable, clock=clock, seed=1) as engine:
+        contextual(engine, LinUCB(half_life=60.0))
+        for _ in range(12):
+            learn(engine, 5)
+            clock.now += 960
+        before = learner(engine).state(clock.now)
+        assert len({row[1] for row in rows(engine, "models")}) == 12
+    with Engine(tmp_path / "a.db", durable=durable, clock=clock) as engine:
+        with engine._reading() as reader:
+            assert len({row[0] for row in reader.models(1)}) == 7
+        np.testing.assert_allclose(learner(engine).state(clock.now), before, rtol=1e-12)
+        assert before[:, COUNT].sum() > 0
+        assert engine.verify() == []
+
+
+def test_any_number_of_sets_of_eligible_arms(engine):
+    keys = [f"v{n}" for n in range(9)]
+    contextual(engine, LinUCB(), variants=keys, reweight=Reweight(every="1d"))
+    context = contexts(1)[0]
+    for n in range(1, 200):
+        eligible = [key for place, key in enumerate(keys) if n >> place & 1]
+        assert engine.choose("copy", context=context, eligible=eligible).variant in eligible
+    assert len(learner(engine)._views) <= 64
+
+
 def test_the_next_choice_uses_a_reward_and_begins_an_epoch(engine):
     contextual(engine)
     epochs = []

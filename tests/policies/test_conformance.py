@@ -143,6 +143,22 @@ def test_two_halves_merge_by_addition_and_corrections_subtract(policy):
 
 
 @every_policy
+def test_a_trial_adds_what_record_does_with_what_was_known_at_its_decision(policy):
+    rng = np.random.default_rng(6)
+    size = 3 if policy.contextual else 0
+    stats, params = np.zeros((3, columns(size))), policy.parameters(uneven(3))
+    for arm in rng.integers(3, size=30):
+        policy.record(stats, rng.normal(size=size), arm, float(rng.integers(2)), 0.3, 1.0, params)
+    x, before = rng.normal(size=size), stats.copy()
+    note = policy.note(stats, x, 1, params)
+    policy.record(stats, x, 1, 1.0, 0.25, 3.0, params)
+    row = policy.trial(x, 1.0, 0.25, 3.0, params, note)
+    np.testing.assert_allclose(row, (stats - before)[1], rtol=1e-9, atol=1e-12)
+    # Whatever is learnt meanwhile, the same is taken off again.
+    np.testing.assert_array_equal(policy.trial(x, 1.0, 0.25, 3.0, params, note), row)
+
+
+@every_policy
 def test_json_round_trip_and_schema(policy):
     set_up = type(policy)(half_life="7d")
     adapter = TypeAdapter(AnyPolicy)

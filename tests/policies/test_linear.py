@@ -145,21 +145,7 @@ def test_online_laplace_comes_close_to_laplace_on_all_trials():
         assert sd[0] == pytest.approx(exact, rel=0.05)
 
 
-@pytest.mark.parametrize("policy", [LinUCB(), LinThompson(), LinEpsilonGreedy(), LogisticThompson()])
-def test_a_trial_adds_what_record_does_with_what_was_known_at_its_decision(policy):
-    trials = [(arm, x, reward > 0) for arm, x, reward in some_trials(3, 4, 30)]
-    statistics, params = learnt(policy, trials, 3, 4), policy.parameters(np.full(3, 1 / 3))
-    x, before = np.array([1.0, -0.5, 0.2, 2.0]), statistics.copy()
-    note = policy.note(statistics, x, 1, params)
-    policy.record(statistics, x, 1, 1.0, 0.25, 3.0, params)
-    row = policy.trial(x, 1.0, 0.25, 3.0, params, note)
-    np.testing.assert_allclose(row, (statistics - before)[1], rtol=1e-9, atol=1e-12)
-    # Whatever else is learnt meanwhile, the same is taken off again.
-    np.testing.assert_array_equal(policy.trial(x, 1.0, 0.25, 3.0, params, note), row)
-    assert (note == ()) == (policy.name != "logistic_thompson")
-
-
-def test_of_a_shared_model_too():
+def test_a_trial_of_a_shared_model_adds_what_record_does():
     policy, params = LogisticThompson(shared=True), LogisticThompson(shared=True).parameters(np.full(3, 1 / 3))
     statistics = learnt(policy, [(arm, x, reward > 0) for arm, x, reward in some_trials(3, 2, 30, rows=3)], 3, 2)
     x, before = np.random.default_rng(2).normal(size=6), statistics.copy()

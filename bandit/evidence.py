@@ -7,9 +7,11 @@ from functools import cache, cached_property
 
 import numpy as np
 
+from bandit.redrawing import redrawable
 from bandit.running import Running
 from bandit.statistics.epochs import Epochs
 from bandit.statistics.joint import JointSample
+from bandit.statistics.rerandomisation import Redrawable
 from bandit.statistics.sample import Sample
 from bandit.store import Cell, Grouping, Reader
 from policies.kernel import Array
@@ -103,6 +105,14 @@ class Evidence:
             bounds=(lower - origin, upper - origin) if bounded else None,
             origin=origin,
         )
+
+    def redrawable(self, metric: int) -> Redrawable:
+        """What drawing the arms again needs, of a metric.
+
+        Raises:
+            Refused: They cannot be.
+        """
+        return redrawable(self._reader, self.running, metric)
 
     def draws(self) -> tuple[Array, Array]:
         """Trials, and how many were expected, by what they were drawn from; shape (distributions, arms).

@@ -103,6 +103,7 @@ def collected(evidence: Evidence, place: int, arm: int, control: int) -> Data:
         epochs=partial(evidence.epochs, place),
         places=(arm, control),
         bounds=metric.bounds,
+        again=partial(evidence.redrawable, place),
     )
 
 

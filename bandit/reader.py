@@ -147,6 +147,13 @@ class SQLiteReader:
         if found is not None:
             yield found
 
+    def told(self, experiment: int, metric: int) -> list[tuple[int, float]]:
+        return self._read(
+            "SELECT decisions.head, max(events.at) FROM events JOIN decisions ON decisions.id = events.decision"
+            " WHERE decisions.experiment = ? AND events.metric = ? GROUP BY 1",
+            (experiment, metric),
+        )
+
     def cells(self, experiment: int, by: Grouping, ranges: Sequence[tuple[float, float, float]]) -> Iterator[Cell]:
         group, parameters = "NULL", list[object]()
         if by.attribute is not None:

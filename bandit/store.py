@@ -251,6 +251,9 @@ class Reader(Protocol):
     def trials(self, experiment: int) -> Iterator[TrialRow]:
         """The trials of an experiment that were opened, in the order of their decisions, a few in memory at a time."""
 
+    def told(self, experiment: int, metric: int) -> list[tuple[int, float]]:
+        """When the trials of an experiment, by their decision, were last told anything of a metric."""
+
     def cells(self, experiment: int, by: "Grouping", ranges: Sequence[tuple[float, float, float]]) -> Iterator[Cell]:
         """The trials of an experiment, group by group, from the log.
 

@@ -72,6 +72,23 @@ class Trials:
         return cls((cells // 2) % epochs.arms, (cells % 2).astype(np.float64), calendar, epochs.probabilities)
 
 
+@dataclass(frozen=True)
+class Redrawable:
+    """An experiment that can be drawn again.
+
+    Attributes:
+        trials: Those that have a value.
+        mechanism: What drew them.
+        lower: What the policy took off a value.
+        scale: What it divided it by then; negative where less is better.
+    """
+
+    trials: Trials
+    mechanism: Mechanism
+    lower: float = 0.0
+    scale: float = 1.0
+
+
 def compare(
     trials: Trials,
     mechanism: Mechanism,
@@ -97,19 +114,20 @@ def compare(
         repetitions: How many; the least p-value is one over their number plus one.
         seed: Of their random numbers.
         lower: What the policy took off the values it learnt from.
-        scale: What it divided them by then.
+        scale: What it divided them by then; negative where it wants less.
 
     Raises:
         Refused: The probabilities that were logged are not those of this policy.
         ValueError: An argument is out of its range.
     """
     check(0.05, alternative)
-    if repetitions < 1 or not scale > 0.0:
-        raise ValueError(f"repetitions, scale: {repetitions}, {scale:g} given, must be 1 or more, and above 0")
+    if repetitions < 1 or not scale:
+        raise ValueError(f"repetitions, scale: {repetitions}, {scale:g} given, must be 1 or more, and not 0")
     rewards = (trials.values - lower) / scale
     likely = as_drawn(trials, mechanism, rewards)
     verify(trials, mechanism, likely)
     effect, difference = observe(trials, treatment, control)
+    # The policy may see less as more: then a treatment with lesser rewards has the greater values.
     sides = SIDES[alternative]
     statistic = max(sides[0] * difference, sides[1] * difference)
     given = kept(trials, treatment, control)
@@ -121,7 +139,7 @@ def compare(
         treatment,
         control,
         repetitions=repetitions,
-        sides=sides,
+        sides=(math.copysign(1.0, scale) * sides[0], math.copysign(1.0, scale) * sides[1]),
         given=given,
     )
     logarithms = np.concatenate([[_log_weight(trials, likely, given, treatment, control)], drawn[:, 1]])

@@ -28,12 +28,14 @@ from bandit.statistics import (
     means,
     proportions,
     ratio,
+    rerandomisation,
     wagers,
 )
 from bandit.statistics.comparison import Comparison, Refused
 from bandit.statistics.epochs import Epochs
 from bandit.statistics.joint import JointSample
 from bandit.statistics.proportion import Proportion
+from bandit.statistics.rerandomisation import Redrawable
 from bandit.statistics.sample import Sample
 
 Kind = Literal["conversion", "mean", "ratio"]
@@ -54,6 +56,7 @@ class Data:
         epochs: Reads the sums by epoch, where weights moved; that costs more the more there are.
         places: Of treatment and control among the arms of the epochs.
         bounds: Least and greatest value, infinite where there is none.
+        again: Reads what drawing the arms again needs.
     """
 
     kind: Kind
@@ -66,6 +69,7 @@ class Data:
     epochs: Callable[[], Epochs] | None = None
     places: tuple[int, int] = (1, 0)
     bounds: tuple[float, float] = (-math.inf, math.inf)
+    again: Callable[[], Redrawable] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +215,23 @@ _VALUES: frozenset[Kind] = frozenset({"conversion", "mean"})
 _RATIO: frozenset[Kind] = frozenset({"ratio"})
 
 
+def _redrawn(data: Data, alpha: float) -> Comparison:
+    if data.again is None:
+        raise ValueError("method: it draws by the policy again, which is not known here")
+    given = data.again()
+    found = rerandomisation.compare(given.trials, given.mechanism, *data.places, lower=given.lower, scale=given.scale)
+    try:
+        exact = wagers.compare(_epochs(data), *data.places, alpha=alpha)
+    except Refused:
+        return found
+    return replace(
+        found,
+        effect=exact.effect,
+        interval=exact.interval,
+        warnings=("effect and interval are those of wagers, which may contain 0 where this test rejects",),
+    )
+
+
 def _weighted(weights: aipw.Weights) -> Method:
     run, anyway = (_adaptive(function, weights=weights) for function in (aipw.compare, aipw.unchecked))
     return Method(run, _VALUES, moved=True, anyway=anyway)
@@ -243,8 +264,9 @@ METHODS: Mapping[str, Method] = {
     "design_based": Method(
         _adaptive(design_based.compare), _VALUES, moved=True, sequential=True, anyway=_adaptive(design_based.unchecked)
     ),
+    "rerandomisation": Method(_redrawn, _VALUES, moved=True),
     "wagers": Method(
         _adaptive(wagers.compare), _VALUES, moved=True, sequential=True, anyway=_adaptive(wagers.unchecked)
     ),
 }
-"""Every comparison by its name; `rerandomisation` replays the policy and is not among them."""
+"""Every comparison by its name."""

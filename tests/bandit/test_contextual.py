@@ -10,6 +10,7 @@ from experiments import define, started
 from scipy.stats import chisquare
 
 from bandit import Engine, Feature, InvalidInput, Metric, Reweight, WrongState
+from bandit.statistics.sample_ratio import changing
 from policies import COUNT, POLICIES, LinEpsilonGreedy, LinThompson, LinUCB, LogisticThompson, statistics
 
 NAMES = [name for name, policy in POLICIES.items() if policy.contextual]
@@ -98,6 +99,24 @@ def test_drawn_frequencies_are_the_logged_propensities(name, shape):
             if len(seen) > 1:
                 assert chisquare(observed, expected / expected.sum() * observed.sum()).pvalue > 0.001
         assert engine.verify() == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_draws_are_what_was_logged_while_contexts_masks_and_weights_change(name):
+    """Counts less the sum of the logged distributions, a martingale, over what the draws' covariances add up to."""
+    with Engine(seed=13) as engine:
+        contextual(engine, POLICIES[name](), reweight=Reweight(floor=0.05, holdout=0.1))
+        rng = np.random.default_rng(3)
+        for n, context in enumerate(contexts(600)):
+            decision = engine.choose("copy", context=context, eligible=["a", "b"] if n % 5 == 0 else None)
+            if n % 3:
+                engine.reward(
+                    decision.id, float(rng.random() < 0.5 + 0.3 * context["hour"] * (decision.variant == "a"))
+                )
+        drawn = {row[0]: row[3] for row in rows(engine, "decisions")}
+        expected = np.array([json.loads(row[1]) for row in rows(engine, "draws")])
+        observed = np.eye(3)[[drawn[row[0]] for row in rows(engine, "draws")]]
+        assert changing(observed, expected).p_value > 0.001
 
 
 def test_the_whole_distribution_is_logged_with_every_decision(engine):

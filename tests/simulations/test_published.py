@@ -17,6 +17,8 @@ QUICK = {
     "random-arms": 100,
     "linear-contexts": 12,
     "track-and-stop": 16,
+    "adaptive-inference": 100,
+    "classical-power": 400,
 }
 SLOW = {"regret-table", "chapelle-li-delay"}
 

@@ -169,6 +169,7 @@ def figures(executor: Executor, replications: int, seed: int) -> Iterator[Figure
         decided = [future.result() for future in futures]
         for name, value in published.items():
             found = np.concatenate([each[name] for each in decided])
-            share = float(found.mean())
-            error = math.sqrt(value * (1.0 - value) / PUBLISHED_RUNS)
-            yield Figure(f"{setting}, {name}", value, error, share, math.sqrt(share * (1.0 - share) / len(found)))
+            # Both errors as if the published share were the true one: none of few experiments has no error of 0.
+            deviation = math.sqrt(value * (1.0 - value))
+            errors = deviation / math.sqrt(PUBLISHED_RUNS), deviation / math.sqrt(len(found))
+            yield Figure(f"{setting}, {name}", value, errors[0], float(found.mean()), errors[1])

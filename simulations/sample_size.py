@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from bandit import InvalidInput
-from bandit.statistics import aipw, planning, wagers
+from bandit.statistics import aipw, planning, score_wealth, wagers, weighted_scores
 from bandit.statistics.count_designs import Proportions
 from bandit.statistics.epochs import Epochs
 from bandit.statistics.mechanism import Mechanism
@@ -204,13 +204,13 @@ def _simulated(
     epochs = collect(collection, replications, question.seed, executor)
     ends = np.cumsum(sizes).astype(np.float64)
     if question.looks == "all":
-        wealth = wagers.log_wealth(pair(wagers.METHOD, epochs, question.treatment, 0))
+        wealth = score_wealth.log_wealth(pair(wagers.METHOD, epochs, question.treatment, 0))
         return ends, np.maximum.accumulate(wealth, axis=1) >= -math.log(question.alpha), epochs
     points = np.unique(np.linspace(1, len(sizes), min(EPOCHS, len(sizes))).astype(int))
     found = np.empty((replications, len(points)), bool)
     for place, point in enumerate(points):
         chosen = pair(aipw.METHOD, epochs.first(point), question.treatment, 0)
-        found[:, place] = np.abs(aipw.weighted(chosen).statistic()) > quantile(question.alpha)
+        found[:, place] = np.abs(weighted_scores.weighted(chosen).statistic()) > quantile(question.alpha)
         found[:, place] &= chosen.expected >= aipw.EVENTS
     return ends[points - 1], found, epochs
 

@@ -15,7 +15,8 @@ import numpy as np
 from bandit.statistics.mechanism import Mechanism
 from policies import UCB1, Fixed, Policy, ThompsonBeta
 from simulations.collection import Collection, blocks
-from simulations.verdicts import ALWAYS, ONCE, Experiments, Flags, Verdicts, either, joined
+from simulations.procedures import ALWAYS, ONCE
+from simulations.verdicts import Experiments, Flags, Verdicts, either, joined
 
 ALPHA = 0.05
 REPLICATIONS = 2000

@@ -37,6 +37,7 @@ from bandit.statistics.joint import JointSample
 from bandit.statistics.proportion import Proportion
 from bandit.statistics.rerandomisation import Redrawable
 from bandit.statistics.sample import Sample
+from bandit.statistics.score_weights import Weights
 
 Kind = Literal["conversion", "mean", "ratio"]
 
@@ -232,7 +233,7 @@ def _redrawn(data: Data, alpha: float) -> Comparison:
     )
 
 
-def _weighted(weights: aipw.Weights) -> Method:
+def _weighted(weights: Weights) -> Method:
     run, anyway = (_adaptive(function, weights=weights) for function in (aipw.compare, aipw.unchecked))
     return Method(run, _VALUES, moved=True, anyway=anyway)
 

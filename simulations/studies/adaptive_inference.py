@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from bandit.statistics import aipw, bols, design_based
+from bandit.statistics import bols, design_based, score_sequence, weighted_scores
 from bandit.statistics.mechanism import Mechanism
 from bandit.statistics.pair import Pair, pair
 from bandit.statistics.tails import quantile
@@ -27,8 +27,9 @@ from policies.choice import draw
 from policies.kernel import Array
 from policies.thompson_beta import thompson_beta_weights
 from simulations.collection import Collection, blocks
+from simulations.procedures import drawn_again, plain_z
 from simulations.published import Figure
-from simulations.verdicts import Experiments, Flags, drawn_again, plain_z
+from simulations.verdicts import Experiments, Flags
 
 REPLICATIONS = 4000
 ALPHA = 0.05
@@ -83,11 +84,11 @@ def _bols(experiments: Experiments) -> Flags:
 
 
 def _sqrt(experiments: Experiments) -> Flags:
-    return _beyond(aipw.weighted(_pair(experiments), "sqrt").statistic())
+    return _beyond(weighted_scores.weighted(_pair(experiments), "sqrt").statistic())
 
 
 def _sequence(experiments: Experiments) -> Flags:
-    found = design_based.sequence(_pair(experiments), "uniform", checked=False)
+    found = score_sequence.sequence(_pair(experiments), "uniform", checked=False)
     rho = design_based.mixture(_pair(experiments), float(experiments.units[0, -1]), ALPHA, "uniform")
     rejected: Flags = np.any(found.log_evidence(0.0, rho) >= -math.log(ALPHA), axis=1)
     return rejected

@@ -1,117 +1,15 @@
-"""Weighted scores from sums, against the same worked out trial by trial, and against what they must be."""
+"""The test of weighted scores: its interval, its refusals, its extremes."""
 
 import numpy as np
 import pytest
+from collected import drawn, summed
 from scipy import stats
 
 from bandit.statistics import aipw
 from bandit.statistics.comparison import Refused
 from bandit.statistics.epochs import Epochs
-from bandit.statistics.pair import SHRINKAGE, pair
-
-TREATMENT, CONTROL = 2, 0
-SIZES = (40, 1, 25, 0, 60)
-
-
-def drawn(seed, *, binary, arms=3, sizes=SIZES, floor=0.05):
-    """Trials (epoch, arm, value) and the probabilities of each epoch."""
-    rng = np.random.default_rng(seed)
-    chance = floor + (1 - arms * floor) * rng.dirichlet(np.ones(arms), len(sizes))
-    epoch = np.repeat(np.arange(len(sizes)), sizes)
-    arm = np.array([rng.choice(arms, p=chance[each]) for each in epoch])
-    value = (rng.random(arm.size) < 0.3 + 0.1 * arm) * 1.0 if binary else rng.normal(arm, 1.0 + arm)
-    return epoch, arm, value, chance
-
-
-def summed(epoch, arm, value, chance, **more):
-    sums = np.zeros((3, *chance.shape))
-    for power in range(3):
-        np.add.at(sums[power], (epoch, arm), value**power)
-    return Epochs(*sums, chance, **{"floor": 0.05, **more})
-
-
-def predicted(epoch, arm, value, which):
-    """The predictions of both arms for every trial, by hand."""
-    found = np.empty((epoch.size, 2))
-    for trial, now in enumerate(epoch):
-        before = epoch < now
-        both = np.isin(arm, which)
-        pooled = value[before & both].mean() if (before & both).any() else None
-        for place, one in enumerate(which):
-            mine = value[before & (arm == one)]
-            if pooled is None:
-                found[trial, place] = value[(epoch == now) & both].mean()
-            else:
-                found[trial, place] = (mine.sum() + SHRINKAGE * pooled) / (mine.size + SHRINKAGE)
-    return found
-
-
-@pytest.mark.parametrize("binary", [True, False])
-@pytest.mark.parametrize("weights", ["common", "uniform", "sqrt", "two_point"])
-def test_sums_give_what_trials_give(binary, weights):
-    epoch, arm, value, chance = drawn(3, binary=binary)
-    which = [TREATMENT, CONTROL]
-    epochs = summed(epoch, arm, value, chance, bounds=(0.0, 1.0) if binary else None)
-    found = aipw.weighted(pair("x", epochs, *which), weights, decay=0.4)
-    e = chance[epoch][:, which]
-    m = predicted(epoch, arm, value, which)
-    drew = arm[:, None] == which
-    scores = m + drew * (value[:, None] - m) / e
-    share = found.shares[epoch]
-    assert share.sum(axis=0) == pytest.approx(np.ones(2))
-    if weights == "sqrt":
-        np.testing.assert_allclose(share, np.sqrt(e) / np.sqrt(e).sum(axis=0))
-    np.testing.assert_allclose(found.values, (share * scores).sum(axis=0))
-    effect = found.values[0] - found.values[1]
-    # The variance given what each trial's probabilities were, if the arms' means and variances were these.
-    means, variances = np.array([0.4, 0.7]), np.array([0.3, 0.2])
-    own, common = found.covariance(means, variances)
-    expected = np.zeros((2, 2))
-    for trial in range(epoch.size):
-        one = np.zeros((2, 2))
-        for place in (0, 1):
-            wrong = m[trial] - means
-            hit = wrong.copy()
-            hit[place] -= wrong[place] / e[trial, place]
-            one += e[trial, place] * np.outer(hit, hit)
-            one[place, place] += variances[place] / e[trial, place]
-            if place == 1:
-                one += (1 - e[trial].sum()) * np.outer(wrong, wrong)
-        expected += np.outer(share[trial], share[trial]) * one
-    np.testing.assert_allclose(own, np.diag(expected))
-    assert common == pytest.approx(expected[0, 1])
-    if not binary:
-        differences = (share * (scores - found.values)) @ [1.0, -1.0]
-        assert found.observed_variance == pytest.approx((differences**2).sum())
-        assert found.statistic() == pytest.approx(effect / np.sqrt(max(found.observed_variance, _model(found))))
-
-
-def _model(found):
-    own, common = found.covariance(found.pair.means, found.pair.variance[..., None])
-    return own.sum() - 2 * common
-
-
-def test_two_point_is_that_of_the_paper_for_single_trials():
-    epoch, arm, value, chance = drawn(5, binary=True, sizes=(1,) * 200)
-    found = aipw.weighted(pair("x", summed(epoch, arm, value, chance, bounds=(0.0, 1.0)), 1, 0), "two_point", decay=0.7)
-    e, horizon = chance[:, 1], 200
-    t = np.arange(1.0, horizon + 1)
-    # Hadad et al. 2021, with the sum over later trials as an integral.
-    fading = t**0.3 - (t - 1) ** 0.3
-    rate = e / (horizon - t + 1) + (1 - e) * fading / (horizon**0.3 - (t - 1) ** 0.3)
-    weight, left = np.empty(horizon), 1.0
-    for place in range(horizon):
-        weight[place] = np.sqrt(left * rate[place] * e[place])
-        left *= 1 - rate[place]
-    assert left == pytest.approx(0.0, abs=1e-12)
-    np.testing.assert_allclose(found.shares[:, 0], weight / weight.sum())
-
-
-def test_without_decay_two_point_is_sqrt():
-    epochs = summed(*drawn(1, binary=True), bounds=(0.0, 1.0))
-    both = [aipw.weighted(pair("x", epochs, 1, 0), name).shares for name in ("two_point", "sqrt")]
-    used = np.array(SIZES) > 0
-    np.testing.assert_allclose(both[0][used], both[1][used])
+from bandit.statistics.pair import pair
+from bandit.statistics.weighted_scores import weighted
 
 
 def test_one_even_epoch_is_the_pooled_z_test():
@@ -130,7 +28,7 @@ def test_the_interval_has_what_the_test_does_not_reject(binary, alternative):
     sizes = (300, 300, 300)
     epochs = summed(*drawn(8, binary=binary, sizes=sizes), bounds=(0.0, 1.0) if binary else None)
     found = aipw.compare(epochs, 1, 0, alternative=alternative, alpha=0.1)
-    chosen = aipw.weighted(pair("x", epochs, 1, 0))
+    chosen = weighted(pair("x", epochs, 1, 0))
     limit = stats.norm.ppf(1 - 0.1 / (2 if alternative == "two-sided" else 1))
     for end, sign in zip(found.interval, (1, -1), strict=True):
         if np.isfinite(end):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from bandit.statistics import confidence_sequences, design_based
+from bandit.statistics import confidence_sequences, design_based, score_sequence
 from bandit.statistics.comparison import Refused
 from bandit.statistics.epochs import Epochs
 from bandit.statistics.pair import pair
@@ -32,7 +32,7 @@ def test_uniform_weights_are_scores_trial_by_trial():
     m, e = chosen.predictions[epoch], chosen.probabilities[epoch]
     hit = np.stack([arm == 1, arm == 0], axis=1)
     scores = (m + hit * (value[:, None] - m) / e) @ [1.0, -1.0]
-    found = design_based.sequence(chosen, "uniform")
+    found = score_sequence.sequence(chosen, "uniform")
     ends = np.cumsum(SIZES)
     np.testing.assert_allclose(found.total, [scores[:end].sum() for end in ends])
     np.testing.assert_allclose(found.deviation, [scores[:end].std() for end in ends])
@@ -48,7 +48,7 @@ def test_uniform_weights_are_scores_trial_by_trial():
 def test_information_weights_have_the_variance_of_their_sum():
     epoch, arm, value, epochs = drawn()
     chosen = pair("x", epochs, 1, 0)
-    found = design_based.sequence(chosen)
+    found = score_sequence.sequence(chosen)
     for look in range(1, len(SIZES)):
         until = epoch <= look
         own = [value[until & (arm == one)] for one in (1, 0)]
@@ -66,7 +66,7 @@ def test_information_weights_have_the_variance_of_their_sum():
     standardised = (found.total[-1] - 0.1 * found.weight[-1]) / found.deviation[-1]
     assert not found.usable.any()
     assert evidence == 0.0
-    unchecked = design_based.sequence(chosen, checked=False).log_evidence(0.1, 3.0)[-1]
+    unchecked = score_sequence.sequence(chosen, checked=False).log_evidence(0.1, 3.0)[-1]
     assert unchecked == pytest.approx(confidence_sequences.log_likelihood_ratio(standardised, found.variance[-1], 3.0))
 
 

@@ -57,7 +57,7 @@ def test_it_is_the_share_of_all_draws_that_differ_as_much(policy, alternative):
     ids=["rare", "no floor", "single trials", "three arms"],
 )
 def test_its_p_values_are_not_smaller_than_chance_allows(policy, floor, sizes, rates):
-    mechanism, number = Mechanism.even(policy, len(rates), floor), 400
+    mechanism, number = Mechanism.even(policy, len(rates), floor), 250
     found = [
         rerandomisation.compare(
             Trials.of(collected(mechanism, sizes, rates, seed)), mechanism, 1, 0, repetitions=39, seed=seed

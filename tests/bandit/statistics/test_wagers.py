@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bandit.statistics import wagers
+from bandit.statistics import score_wealth, wagers
 from bandit.statistics.comparison import Refused
 from bandit.statistics.epochs import Epochs
 from bandit.statistics.pair import pair
@@ -43,7 +43,7 @@ def test_nothing_can_be_expected_to_be_won_where_there_is_no_effect(rates):
     total, expected = 0.0, np.zeros(4)
     for probability, epochs in everything(rates, 4):
         total += probability
-        expected += probability * np.exp(wagers.log_wealth(pair("x", epochs, 1, 0)))
+        expected += probability * np.exp(score_wealth.log_wealth(pair("x", epochs, 1, 0)))
     assert total == pytest.approx(1.0)
     np.testing.assert_allclose(expected, 1.0, rtol=1e-12)
 
@@ -52,7 +52,7 @@ def test_nothing_can_be_expected_to_be_won_where_there_is_no_effect(rates):
 def test_nor_against_the_true_effect_of_single_trials(alternative):
     expected = np.zeros(3)
     for probability, epochs in everything((0.3, 0.75, 0.5), 3):
-        expected += probability * np.exp(wagers.log_wealth(pair("x", epochs, 1, 0), 0.45, alternative))
+        expected += probability * np.exp(score_wealth.log_wealth(pair("x", epochs, 1, 0), 0.45, alternative))
     # The first epoch's prediction comes from its own trial, so no more than about.
     np.testing.assert_allclose(expected, 1.0, atol=0.05)
 
@@ -65,7 +65,7 @@ def test_a_first_batch_is_fair_given_its_outcomes():
         trials = np.bincount(arms, minlength=2)[None]
         successes = np.bincount(arms, outcomes, minlength=2)[None]
         epochs = Epochs.of_conversions(trials, successes, np.array([[0.8, 0.2]]), floor=0.1)
-        expected += chance * math.exp(wagers.log_wealth(pair("x", epochs, 1, 0))[-1])
+        expected += chance * math.exp(score_wealth.log_wealth(pair("x", epochs, 1, 0))[-1])
     assert expected == pytest.approx(1.0)
 
 
@@ -86,9 +86,9 @@ def test_the_interval_has_what_was_not_won_against(seed, alpha):
     most = -math.log(alpha)
     for end in found.interval:
         if abs(end) < 1:
-            assert wagers.log_wealth(chosen, end).max() == pytest.approx(most, abs=1e-5)
+            assert score_wealth.log_wealth(chosen, end).max() == pytest.approx(most, abs=1e-5)
     inside = np.linspace(*found.interval, 9)[1:-1]
-    assert all(wagers.log_wealth(chosen, float(effect)).max() < most for effect in inside)
+    assert all(score_wealth.log_wealth(chosen, float(effect)).max() < most for effect in inside)
     assert (found.p_value < alpha) == (not found.interval[0] <= 0.0 <= found.interval[1])
     assert found.p_value == pytest.approx(min(1.0, math.exp(-found.statistic)))
     mirrored = wagers.compare(epochs, 0, 1, alpha=alpha)
@@ -127,9 +127,9 @@ def test_repetitions_are_those_of_each():
         *(np.stack([getattr(each, name) for each in several]) for name in ("trials", "totals", "probabilities")),
         floor=0.05,
     )
-    found = wagers.log_wealth(pair("x", together, 1, 0), 0.02)
+    found = score_wealth.log_wealth(pair("x", together, 1, 0), 0.02)
     for place, each in enumerate(several):
-        np.testing.assert_allclose(found[place], wagers.log_wealth(pair("x", each, 1, 0), 0.02))
+        np.testing.assert_allclose(found[place], score_wealth.log_wealth(pair("x", each, 1, 0), 0.02))
 
 
 def test_effects_that_change_leave_no_constant_one():

@@ -9,9 +9,10 @@ from bandit.statistics.mechanism import Mechanism
 from bandit.statistics.proportion import Proportion
 from bandit.statistics.sample import Sample
 from policies import Fixed, ThompsonBeta
-from simulations import verdicts
+from simulations import procedures, verdicts
 from simulations.collection import Collection, one
-from simulations.verdicts import ALWAYS, ONCE, Experiments, either, joined
+from simulations.procedures import ALWAYS, ONCE
+from simulations.verdicts import Experiments, either, joined
 
 NUMBER, EFFECT = 30, 0.15
 
@@ -59,7 +60,7 @@ def test_they_are_those_of_the_test(found, run):
 
 def test_the_plain_test_is_pooled_z():
     found = ONCE["pooled_z"](SPLIT)
-    looks = verdicts.plain_z(SPLIT.epochs)
+    looks = procedures.plain_z(SPLIT.epochs)
     for place in range(NUMBER):
         trials, successes = (array[place].sum(axis=0) for array in (SPLIT.epochs.trials, SPLIT.epochs.totals))
         expected = proportions.pooled_z(*(Proportion(successes[arm], trials[arm]) for arm in (1, 0)))

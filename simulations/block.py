@@ -13,8 +13,8 @@ from policies.address import address
 from policies.kernel import Array
 from policies.statistics import empty
 from simulations import loop
-from simulations.environment import Environment
 from simulations.feedback import rows
+from simulations.late import see, wait
 from simulations.study import Study
 
 Player = Callable[..., None]
@@ -56,18 +56,22 @@ def generator(seed: int, replication: int, stream: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(replication, stream))))
 
 
-def called(policy: Policy, environment: Environment) -> tuple[Any, ...]:
-    """The compiled functions that the loop calls, in the order of `loop.CALLED`."""
-    # Where nobody asks for weights they are not compiled: for some policies that takes several times as long.
+def called(policy: Policy, study: Study) -> tuple[Any, ...]:
+    """The compiled functions that the loop calls, in the order of `loop.CALLED`; None for those that it never calls.
+
+    What is not called is not compiled: the weights of some policies take several times as long as all the rest.
+    """
+    environment = type(study.environment)
     weights = type(policy).weights if reads_propensities(policy) else None
-    return type(policy).select, weights, type(policy).record, type(environment).advance, type(environment).draw
+    late = (see, wait) if study.feedback else (None, None)
+    return type(policy).select, weights, type(policy).record, environment.advance, environment.draw, *late
 
 
 def kernels(study: Study) -> dict[Any, Any]:
     """The compiled functions that a study runs, with their signatures."""
     found: dict[Any, Any] = {}
     for policy in study.policies:
-        found |= dict(zip(called(policy, study.environment), loop.CALLED, strict=True))
+        found |= dict(zip(called(policy, study), loop.CALLED, strict=True))
     return {function: signature for function, signature in found.items() if function is not None}
 
 
@@ -107,7 +111,7 @@ def _player(study: Study, policy: Policy) -> Player:
     arms, play = environment.arms, loop.compiled()
     addresses = tuple(
         0 if function is None else address(function, signature)
-        for function, signature in zip(called(policy, environment), loop.CALLED, strict=True)
+        for function, signature in zip(called(policy, study), loop.CALLED, strict=True)
     )
     params, world = _numbers(policy.parameters(np.full(arms, 1.0 / arms))), _numbers(environment.parameters())
     sums = empty(arms, environment.dimension if policy.contextual else 0)

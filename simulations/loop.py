@@ -16,15 +16,15 @@ from policies.address import at
 from policies.choice import draw as drawn
 from policies.kernel import RECORD, SELECT, WEIGHTS, Array, kernel
 from policies.record import add_trial
-from simulations.feedback import arrival
-from simulations.pending import ARM, DECIDED, DUE, FIELDS, PROPENSITY, REWARD, grown, pop, push
+from simulations.late import SEE, WAIT
+from simulations.pending import DUE, FIELDS, grown
 from simulations.signatures import ADVANCE, DRAW
 
 CHUNK = 1024
 """Decisions between two looks at whether the pending rewards have room."""
 
 PLAY = types.void(
-    types.UniTuple(int64, 5),  # type: ignore[no-untyped-call]  # addresses
+    types.UniTuple(int64, 7),  # type: ignore[no-untyped-call]  # addresses
     float64[::1],  # params
     float64[::1],  # world
     float64[:, ::1],  # feedback
@@ -44,9 +44,9 @@ PLAY = types.void(
     types.npy_rng,  # reward_rng
 )
 
-CALLED = (SELECT, WEIGHTS, RECORD, ADVANCE, DRAW)
+CALLED = (SELECT, WEIGHTS, RECORD, ADVANCE, DRAW, SEE, WAIT)
 """The functions that the loop calls, by their signatures, in the order of their addresses."""
-select_at, weights_at, record_at, advance_at, draw_at = map(at, CALLED)
+select_at, weights_at, record_at, advance_at, draw_at, see_at, wait_at = map(at, CALLED)
 
 
 @kernel
@@ -67,7 +67,7 @@ def forget(stats: Array, fade: float) -> None:
 
 
 def play(
-    addresses: tuple[int, int, int, int, int],
+    addresses: tuple[int, ...],
     params: Array,
     world: Array,
     feedback: Array,
@@ -91,7 +91,8 @@ def play(
     Args:
         addresses: Where the functions are, in the order of `CALLED`: the policy's kernels that draw an arm, that write
             their probabilities (used instead where `exact`, and never else) and that add a rewarded decision to the
-            sums; the environment's kernels for the expected rewards of a step and for a reward.
+            sums; the environment's kernels for the expected rewards of a step and for a reward; what is done with
+            rewards that are not seen at once, called only where there is `feedback`.
         params: What the policy's kernels read.
         world: What the environment's kernels read.
         feedback: When rewards are seen, shape (wrappers, 2); see `simulations.feedback`.
@@ -132,13 +133,8 @@ def play(
                     forget(stats, fade)
                     trials *= fade
                 while waiting > 0 and entries[order[0], DUE] <= now:
-                    row = pop(entries, order, waiting)
+                    trials += see_at(addresses[5])(entries, order, waiting, now, fade, stats, params, addresses[2])
                     waiting -= 1
-                    weight = fade ** (now - entries[row, DECIDED])
-                    late = int(entries[row, ARM])
-                    seen, propensity_then = entries[row, REWARD], entries[row, PROPENSITY]
-                    record(stats, entries[row, FIELDS:], late, seen, propensity_then, weight, params)
-                    trials += weight
 
                 if exact:
                     weights = weights_at(addresses[1])  # here, because there is none otherwise
@@ -149,9 +145,9 @@ def play(
                     arm = select(stats, context, trials, params, policy_rng)
                 reward = draw(means[arm], arm, now, world, reward_rng) - origin
                 counts[arm] += 1
-                lost += greatest - means[arm]
-                if means[arm] == greatest:
-                    hits += 1
+                if not stationary:
+                    lost += greatest - means[arm]
+                    hits += means[arm] == greatest
 
                 if not delayed:
                     if plain:
@@ -160,16 +156,15 @@ def play(
                         record(stats, context, arm, reward, propensity, 1.0, params)
                     trials += 1.0
                     continue
-                due = arrival(now + 1.0, feedback, world_rng)
-                if due < math.inf:
-                    row = order[waiting]
-                    entries[row, DUE], entries[row, DECIDED], entries[row, ARM] = due, now, arm
-                    entries[row, REWARD], entries[row, PROPENSITY] = reward, propensity
-                    for feature in range(context.shape[0]):
-                        entries[row, FIELDS + feature] = context[feature]
-                    push(entries, order, waiting)
-                    waiting += 1
+                waiting += wait_at(addresses[6])(
+                    entries, order, waiting, now, arm, reward, propensity, context, feedback, world_rng
+                )
             begun = ended
+        if stationary:
+            lost, hits = 0.0, 0
+            for arm in range(arms):
+                lost += counts[arm] * (greatest - means[arm])
+                hits += counts[arm] * (means[arm] == greatest)
         regret[point], best[point] = lost, hits
         for arm in range(arms):
             allocation[point, arm] += counts[arm]

@@ -14,10 +14,17 @@ from numba.extending import intrinsic
 
 
 def address(function: Any, signature: Signature) -> int:
-    """Where the machine code of a kernel is, for as long as there is the kernel; compiled if it is not yet."""
-    function.compile(signature)
-    compiled = function.get_compile_result(signature)
-    where: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+    """Where the machine code of a kernel is, for as long as there is the kernel; compiled if it is not yet.
+
+    Args:
+        function: What `kernel` returned.
+        signature: The only one that it is compiled for.
+    """
+    if not hasattr(function, "address"):
+        function.compile(signature)
+        compiled = function.get_compile_result(signature)
+        function.address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+    where: int = function.address
     return where
 
 

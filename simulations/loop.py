@@ -12,7 +12,7 @@ from numba import boolean, float64, int64, types
 from numpy.typing import NDArray
 
 from policies import cache
-from policies.address import at
+from policies.address import address, at
 from policies.choice import draw as drawn
 from policies.kernel import RECORD, SELECT, WEIGHTS, Array, kernel
 from policies.record import add_trial
@@ -196,5 +196,5 @@ def prepare(kernels: Mapping[Any, Any]) -> float:
     with _COMPILING:
         compiled()
         for function, signature in kernels.items():
-            function.compile(signature)
+            address(function, signature)
     return time.perf_counter() - started

@@ -34,15 +34,6 @@ def untried_first(stats: Array, out: Array) -> bool:
 
 
 @kernel
-def all_tried(stats: Array) -> bool:
-    """Whether every arm has had a trial."""
-    for arm in range(stats.shape[0]):
-        if stats[arm, COUNT] <= NEGLIGIBLE:
-            return False
-    return True
-
-
-@kernel
 def share_greatest(values: Array, out: Array) -> None:
     """Give 1 to the greatest of `values`; ties share it evenly. `out` may be `values` itself."""
     greatest = values.max()

@@ -12,7 +12,8 @@ from typing import Any, Self, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from bandit import lifecycle, priors, target, verify
+from bandit import agenda, lifecycle, priors, target, verify
+from bandit.actor import By, current
 from bandit.choose import activate, choose
 from bandit.counterfactual import Counterfactual, counterfactual
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
@@ -35,6 +36,7 @@ Decisions = list[Decision | MultiarmError]
 Statuses = list[str | MultiarmError]
 Experiments = list[StoredExperiment]
 Differences = list[verify.Difference]
+Managed = TypeVar("Managed")
 Valid = TypeVar("Valid")
 Request = TypeVar("Request", ChooseRequest, RewardRequest, RetractRequest, ActivateRequest)
 
@@ -253,7 +255,7 @@ class Engine:
         if not isinstance(experiment, Experiment):
             experiment = _valid(Experiment.model_validate, experiment)
         _warm(experiment)
-        return self._manage(lifecycle.create, experiment, idempotency_key)
+        return self.manage(lifecycle.create, experiment, idempotency_key)
 
     def update(self, key: str, changes: Mapping[str, Any], *, idempotency_key: str | None = None) -> StoredExperiment:
         """Changes fields of an experiment.
@@ -263,7 +265,7 @@ class Engine:
             InvalidInput: The fields do not make an experiment.
             WrongState: A field may not change any more; each is named.
         """
-        return self._manage(lifecycle.update, key, changes, idempotency_key)
+        return self.manage(lifecycle.update, key, changes, idempotency_key)
 
     def clone(self, key: str, new_key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
         """Enters a new draft with the definition of another experiment, and nothing of its data.
@@ -279,32 +281,37 @@ class Engine:
 
     def start(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
         """Starts a draft: from now on it decides."""
-        return self._manage(lifecycle.transition, key, "start", "", idempotency_key)
+        return self.manage(lifecycle.transition, key, "start", "", idempotency_key)
 
     def pause(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
         """Pauses a running experiment: it decides no more, rewards still count."""
-        return self._manage(lifecycle.transition, key, "pause", "", idempotency_key)
+        return self.manage(lifecycle.transition, key, "pause", "", idempotency_key)
 
     def resume(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
         """Resumes a paused experiment."""
-        return self._manage(lifecycle.transition, key, "resume", "", idempotency_key)
+        return self.manage(lifecycle.transition, key, "resume", "", idempotency_key)
 
     def complete(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
         """Ends an experiment as planned; rewards for its decisions still count."""
-        return self._manage(lifecycle.transition, key, "complete", "", idempotency_key)
+        return self.manage(lifecycle.transition, key, "complete", "", idempotency_key)
 
     def stop(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
         """Ends an experiment before its time; rewards for its decisions still count."""
-        return self._manage(lifecycle.transition, key, "stop", _valid(_reason, reason), idempotency_key)
+        return self.manage(lifecycle.transition, key, "stop", _valid(_reason, reason), idempotency_key)
 
     def archive(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
         """Puts away an experiment that is over: its outcomes are final."""
-        return self._manage(lifecycle.transition, key, "archive", "", idempotency_key)
+        return self.manage(lifecycle.transition, key, "archive", "", idempotency_key)
 
-    def _manage(self, function: Callable[..., StoredExperiment], *arguments: object) -> StoredExperiment:
-        experiment = self._journal.run(function, *arguments[:-1], _valid(_token, arguments[-1]))
+    def manage(self, function: Callable[..., Managed], *arguments: object) -> Managed:
+        """Runs an operation that people ask for, the last of whose arguments is an idempotency key.
+
+        The operation is called with who asks, and the key, in its place. When this returns, what it did is kept.
+        """
+        by = By(current(), _valid(_token, arguments[-1]))
+        done = self._journal.run(function, *arguments[:-1], by)
         self._journal.flush()
-        return experiment
+        return done
 
     def get(self, key: str) -> StoredExperiment:
         """An experiment's definition and status.
@@ -312,12 +319,12 @@ class Engine:
         Raises:
             NotFound: It is unknown.
         """
-        with self._reading() as reader:
+        with self.reading() as reader:
             return lifecycle.standing(load(*_found(reader, key)))
 
     def list(self) -> Experiments:
         """All experiments, the oldest first."""
-        with self._reading() as reader:
+        with self.reading() as reader:
             return [lifecycle.standing(load(row, standing)) for row, standing in reader.experiments()]
 
     def results(self, key: str, method: str | None = None) -> Results:
@@ -333,7 +340,7 @@ class Engine:
         """
         self._journal.settle()
         running = self._memory.experiments.get(key)
-        with self._reading() as reader:
+        with self.reading() as reader:
             interval = running.cadence.interval if running else 0.0
             return results(reader, *_found(reader, key), interval, self._clock(), method)
 
@@ -387,7 +394,7 @@ class Engine:
     @contextmanager
     def _settled(self, key: str) -> Iterator[tuple[Reader, Running]]:
         self._journal.settle()
-        with self._reading() as reader:
+        with self.reading() as reader:
             yield reader, load(*_found(reader, key))
 
     def counterfactual(self, key: str, policy: str | Mapping[str, Any] | Policy) -> Counterfactual:
@@ -404,7 +411,7 @@ class Engine:
         """
         asked = target.read(policy)
         self._journal.settle()
-        with self._reading() as reader:
+        with self.reading() as reader:
             return counterfactual(reader, *_found(reader, key), asked)
 
     def prior(self, metric: str, owner: str | None = None) -> Policy:
@@ -418,7 +425,7 @@ class Engine:
             InvalidInput: Fewer than four variants of experiments that are over were rewarded with it.
         """
         self._journal.settle()
-        with self._reading() as reader:
+        with self.reading() as reader:
             return priors.learned(reader, metric, owner)
 
     def sample_size(self, request: SampleSizeRequest | Mapping[str, Any]) -> SampleSize:
@@ -437,8 +444,16 @@ class Engine:
     def verify(self) -> Differences:
         """Replays the ledger and returns what differs from the statistics that are kept: nothing, if all is well."""
         self._journal.flush()
-        with self._reading() as reader:
+        with self.reading() as reader:
             return list(verify.verify(reader))
+
+    def tick(self) -> bool:
+        """Does what is due by now that nobody asks for; true where there is more.
+
+        A server does this once a second. Any number of processes may: what is done is done in one transaction with the
+        record of it, so that it happens once.
+        """
+        return self._journal.run(agenda.attend)
 
     def check(self) -> None:
         """Does what a decision needs of the store, without deciding.
@@ -449,7 +464,8 @@ class Engine:
         self._journal.run(_nothing)
 
     @contextmanager
-    def _reading(self) -> Iterator[Reader]:
+    def reading(self) -> Iterator[Reader]:
+        """A reader that sees one moment."""
         with self._journal.reading(), self._store.snapshot() as reader:
             yield reader
 

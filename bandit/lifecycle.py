@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from bandit.actor import By
 from bandit.errors import FieldError, InvalidInput, WrongState
 from bandit.experiment import Experiment, Status, StoredExperiment, Variant
 from bandit.memory import Memory
@@ -30,18 +31,21 @@ CHANGEABLE = frozenset(
 CHANGEABLE_OF_VARIANT = frozenset({"name", "description", "config", "weight"})
 
 
-def create(memory: Memory, experiment: Experiment, token: str | None, now: float) -> StoredExperiment:
+def create(memory: Memory, experiment: Experiment, by: By, now: float) -> StoredExperiment:
     """Enters a new experiment as a draft.
 
     Raises:
         WrongState: The key exists.
+        Forbidden: It would belong to somebody else.
     """
-    if again := repeated(memory, token, "create", experiment.key):
+    if again := repeated(memory, by, "create", experiment.key):
         return again
     reader = memory.store.reader()
     if experiment.key in memory.experiments or reader.experiment(experiment.key) is not None:
         raise WrongState(f"experiment {experiment.key!r} exists already")
-    stored = StoredExperiment.model_validate({**definition(experiment), "created_at": now})
+    owner = experiment.owner or by.actor.owner or ""
+    by.actor.check(owner)
+    stored = StoredExperiment.model_validate({**definition(experiment), "owner": owner, "created_at": now})
     number = max([reader.last_experiment(), *memory.by_id]) + 1  # the store knows only what is written
     memory.batch.experiments[number] = ExperimentRow(
         number, stored.key, stored.model_dump_json(exclude={"epoch"}), stored.status
@@ -49,22 +53,23 @@ def create(memory: Memory, experiment: Experiment, token: str | None, now: float
     running = Running(number, stored)
     memory.experiments[stored.key] = memory.by_id[number] = running
     memory.touched.add(running)
-    _note(memory, running, "create", "", "", token, now)
+    memory.batch.wakes[number] = 0.0
+    _note(memory, running, "create", "", "", by, now)
     return stored
 
 
-def transition(
-    memory: Memory, key: str, action: Action, reason: str, token: str | None, now: float
-) -> StoredExperiment:
+def transition(memory: Memory, key: str, action: Action, reason: str, by: By, now: float) -> StoredExperiment:
     """Moves an experiment to another status.
 
     Raises:
         NotFound: The experiment is unknown.
         WrongState: Its status does not allow the action.
+        Forbidden: It belongs to somebody else.
     """
-    if again := repeated(memory, token, action, key):
+    if again := repeated(memory, by, action, key):
         return again
     running = memory.experiment(key)
+    by.actor.check(running.experiment.owner)
     before = running.experiment.status
     allowed, after = TRANSITIONS[action]
     if before not in allowed:
@@ -77,22 +82,24 @@ def transition(
     running = memory.replace(running, running.experiment.model_copy(update=update))
     if action == "start":
         memory.begin_epoch(running, now)
-    _note(memory, running, action, before, reason, token, now)
+    _note(memory, running, action, before, reason, by, now)
     return standing(running)
 
 
-def update(memory: Memory, key: str, changes: Mapping[str, Any], token: str | None, now: float) -> StoredExperiment:
+def update(memory: Memory, key: str, changes: Mapping[str, Any], by: By, now: float) -> StoredExperiment:
     """Changes fields of an experiment; a new policy or new weights begin a new epoch and keep what was learnt.
 
     Raises:
         NotFound: The experiment is unknown.
         InvalidInput: The fields do not make an experiment.
         WrongState: A field may not change any more; each is named.
+        Forbidden: It belongs to somebody else, or would.
     """
-    if again := repeated(memory, token, "update", key):
+    if again := repeated(memory, by, "update", key):
         return again
     running = memory.experiment(key)
     old = running.experiment
+    by.actor.check(old.owner)
     if unknown := sorted(set(changes) - (set(Experiment.model_fields) - {"key"})):
         raise InvalidInput(
             f"cannot be changed: {', '.join(unknown)}", [FieldError(field, "cannot be changed") for field in unknown]
@@ -102,6 +109,7 @@ def update(memory: Memory, key: str, changes: Mapping[str, Any], token: str | No
         new = StoredExperiment.model_validate({**old.model_dump(mode="json", exclude=_derived(old)), **changes})
     except ValidationError as error:
         raise InvalidInput.of(error) from error
+    by.actor.check(new.owner)
     _go_on(old, new.policy)
     if old.status != "draft" and (refused := sorted(_frozen(old, new))):
         raise WrongState(
@@ -112,7 +120,7 @@ def update(memory: Memory, key: str, changes: Mapping[str, Any], token: str | No
     weighing = ("policy", "reweight", "variants", "cost")
     if new.started_at is not None and any(getattr(old, field) != getattr(new, field) for field in weighing):
         memory.begin_epoch(running, now, anew=True)
-    _note(memory, running, "update", old.status, ", ".join(sorted(changes)), token, now)
+    _note(memory, running, "update", old.status, ", ".join(sorted(changes)), by, now)
     return standing(running)
 
 
@@ -165,22 +173,17 @@ def _frozen(old: Experiment, new: Experiment) -> set[str]:
     return frozen
 
 
-def repeated(memory: Memory, token: str | None, action: str, key: str) -> StoredExperiment | None:
+def repeated(memory: Memory, by: By, action: str, key: str) -> StoredExperiment | None:
     """The experiment as it is, where the same action was done with the same idempotency key before.
 
     Raises:
         WrongState: The key was used for something else.
     """
-    if token is None:
+    token = by.idempotency_key
+    if token is None or (change := memory.change(token)) is None:
         return None
-    waiting = (change for change in memory.batch.changes if change.idempotency_key == token)
-    change = next(waiting, None) or memory.store.reader().change(token)
-    if change is None:
-        return None
-    running = memory.by_id.get(change.experiment)
-    same = running.experiment.key if running else memory.key_of(change.experiment)
-    if (change.action, same) != (action, key):
-        raise WrongState(f"idempotency key {token!r} was used before, to {change.action} an experiment")
+    if (change.kind, change.action, change.key) != ("experiment", action, key):
+        raise WrongState(f"idempotency key {token!r} was used before, to {change.action} {change.kind} {change.key!r}")
     return standing(memory.experiment(key))
 
 
@@ -194,7 +197,9 @@ def definition(experiment: Experiment) -> dict[str, Any]:
     return experiment.model_dump(mode="json", include=set(Experiment.model_fields))
 
 
-def _note(
-    memory: Memory, running: Running, action: str, before: str, detail: str, token: str | None, now: float
-) -> None:
-    memory.batch.changes.append(Change(running.id, action, now, before, running.experiment.status, detail, token))
+def _note(memory: Memory, running: Running, action: str, before: str, detail: str, by: By, now: float) -> None:
+    experiment = running.experiment
+    change = Change(
+        "experiment", experiment.key, by.actor.name, action, now, before, experiment.status, detail, by.idempotency_key
+    )
+    memory.batch.changes.append(change)

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
@@ -67,20 +67,23 @@ class Memory:
         self.draws: dict[int, Draw] = {}
         self.models: dict[tuple[int, int, int], Array] = {}
         self.touched: set[Running] = set()
+        self.documents: dict[str, Mapping[str, Any]] = {}
 
     def refresh(self) -> None:
         """Catches up with what other processes committed; called at the start of a transaction."""
         self.serial += 1
-        changed = self.store.changed()
-        if changed is None:
+        news = self.store.changed()
+        if news is None:
             return
         self.alone = False
         self.ids.last = max(self.ids.last, self.store.reader().last_decision())
-        if changed:
+        for kind in {kind for kind, _ in news.documents}:
+            self.documents.pop(kind, None)
+        if news.experiments:
             self.rows.clear()
             self.records.clear()
             self.seats.clear()
-        for number in changed:
+        for number in news.experiments:
             if running := self.by_id.pop(number, None):
                 del self.experiments[running.experiment.key]
 
@@ -157,6 +160,7 @@ class Memory:
         fresh.adopt(running.epoch, running.weights + [0.0] * new, 0.0)
         definition = experiment.model_dump_json(exclude={"epoch"})
         self.batch.experiments[running.id] = ExperimentRow(running.id, experiment.key, definition, experiment.status)
+        self.batch.wakes[running.id] = 0.0
         self.experiments[experiment.key] = self.by_id[running.id] = fresh
         self.touched.discard(running)
         self.touched.add(fresh)
@@ -194,11 +198,14 @@ class Memory:
             if alarm is None or token in running.noted:
                 continue
             running.noted.add(token)
-            if self.store.reader().change(token) is None:
+            if self.change(token) is None:
                 since = datetime.fromtimestamp(span * alarm.span, UTC).isoformat(timespec="seconds")
                 done = "what it earned before is forgotten" if alarm.restart else "nothing was forgotten"
                 detail = f"the rewards of {running.keys[arm]!r} have changed about {since}; {done}"
-                self.batch.changes.append(Change(running.id, "alarm", now, status, status, detail, token))
+                key = running.experiment.key
+                self.batch.changes.append(
+                    Change("experiment", key, "alarm", "alarm", now, status, status, detail, token)
+                )
 
     def allocation(self, running: Running, mask: str, now: float) -> Allocation:
         """What the current epoch draws from for a mask, logged when it is first asked for.
@@ -246,11 +253,16 @@ class Memory:
         draw = self.draws.get(row.id)
         if draw is None:
             found = self.store.reader().draw(row.id)
-            contextual = self._of(row.experiment).contextual
+            contextual = self.numbered(row.experiment).contextual
             if found is None or contextual is None:
                 raise StoreUnusable(f"what decision {row.id:016x} was drawn from is missing from the store")
             draw = self.draws[row.id] = contextual.read(row.variant, *found)
         return draw
+
+    def change(self, idempotency_key: str) -> Change | None:
+        """The line of the audit log that came with a key."""
+        waiting = (change for change in self.batch.changes if change.idempotency_key == idempotency_key)
+        return next(waiting, None) or self.store.reader().change(idempotency_key)
 
     def record(self, number: int) -> Record:
         """The decision of an id.
@@ -260,13 +272,13 @@ class Memory:
         """
         record = self.records.get(number)
         if record is None and (fresh := self.rows.pop(number, None)):
-            record = self.records[number] = Record(self._of(fresh.experiment), fresh)
+            record = self.records[number] = Record(self.numbered(fresh.experiment), fresh)
         if record is None:
             reader = self.store.reader()
             row = reader.decision(number)
             if row is None:
                 raise NotFound(f"decision '{number:016x}' is unknown")
-            record = self.records[number] = Record(self._of(row.experiment), row, stored=True)
+            record = self.records[number] = Record(self.numbered(row.experiment), row, stored=True)
             for kept in reader.outcomes(number):
                 outcome = record.outcomes[kept.metric] = Outcome()
                 _, _, outcome.value, outcome.total, outcome.earned, outcome.fallback = kept
@@ -431,7 +443,12 @@ class Memory:
                 return row.key
         raise NotFound(f"experiment {number} is unknown")
 
-    def _of(self, number: int) -> Running:
+    def numbered(self, number: int) -> Running:
+        """The experiment of a number.
+
+        Raises:
+            NotFound: There is none.
+        """
         return self.by_id.get(number) or self.experiment(self.key_of(number))
 
 

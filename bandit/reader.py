@@ -5,7 +5,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bandit.errors import StoreBusy, StoreError, StoreUnusable
-from bandit.store import Cell, Change, DecisionRow, EpochRow, ExperimentRow, Grouping, OutcomeRow, Standing, TrialRow
+from bandit.store import (
+    Cell,
+    Change,
+    DecisionRow,
+    Document,
+    EpochRow,
+    ExperimentRow,
+    Grouping,
+    OutcomeRow,
+    Standing,
+    TrialRow,
+)
 
 BUSY_SECONDS = 10.0
 PERIODS = 7  # of the forward decay; what is older has faded to less than `learner.FORGOTTEN`
@@ -45,6 +56,29 @@ class SQLiteReader:
         columns = ", ".join(Change._fields)
         found = self._read(f"SELECT {columns} FROM changes WHERE idempotency_key = ?", (idempotency_key,))
         return Change(*found[0]) if found else None
+
+    def changes(self, kind: str | None, key: str | None, before: int, most: int) -> list[tuple[int, Change]]:
+        given = {"kind": kind, "key": key}
+        where = "".join(f" AND {column} = ?" for column, value in given.items() if value is not None)
+        rows = self._read(
+            f"SELECT number, {', '.join(Change._fields)} FROM changes WHERE number < ?{where}"
+            " ORDER BY number DESC LIMIT ?",
+            (before, *(value for value in given.values() if value is not None), most),
+        )
+        return [(row[0], Change(*row[1:])) for row in rows]
+
+    def awake(self, now: float, most: int) -> list[int]:
+        sql = "SELECT id FROM experiments WHERE wake_at <= ? ORDER BY wake_at LIMIT ?"
+        return [row[0] for row in self._read(sql, (now, most))]
+
+    def documents(self, kind: str) -> list[Document]:
+        sql = "SELECT kind, key, body FROM documents WHERE kind = ? AND body IS NOT NULL ORDER BY key"
+        return [Document(*row) for row in self._read(sql, (kind,))]
+
+    def document(self, kind: str, key: str) -> Document | None:
+        sql = "SELECT kind, key, body FROM documents WHERE kind = ? AND key = ? AND body IS NOT NULL"
+        found = self._read(sql, (kind, key))
+        return Document(*found[0]) if found else None
 
     def learning(self, experiment: int) -> list[tuple[int, int, list[float]]]:
         rows = self._read(

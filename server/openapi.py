@@ -13,7 +13,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from bandit import Experiment
 from server.operations import HEADER_KEY
 from server.problems import PROBLEM, Problem
-from server.routes import Route
+from server.route import Route
 
 JSON = "application/json"
 _PARAMETERS = {

@@ -1,9 +1,6 @@
 """The routes: a table of where, what is taken, what is given, and which operation does it."""
 
-from collections.abc import Callable
-from typing import Literal, NamedTuple
-
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from bandit import ChooseRequest, Engine, Experiment, Results, StoredExperiment
 from bandit.counterfactual import Counterfactual
@@ -25,13 +22,7 @@ from server.management import (
     Stop,
 )
 from server.operations import Operations
-
-Method = Literal["GET", "POST", "PATCH"]
-Scope = Literal["public", "decide", "read", "manage", "admin"]
-Operation = Callable[..., bytes]
-"""Called with body, idempotency key and, as keywords, what the path holds."""
-
-_TAKES_BODY = (400, 413, 422)
+from server.route import TAKES_BODY, Route
 
 
 class Changes(Model):
@@ -44,36 +35,12 @@ class Health(Model):
     status: str = Field(description="`ok`, or `ready`.")
 
 
-class Route(NamedTuple):
-    """A route. `many` makes arrays of what is taken and given, with a problem for each item that is refused.
-
-    `asks` are the parameters of its query.
-    """
-
-    method: Method
-    path: str
-    scope: Scope
-    operation: Operation
-    takes: type[BaseModel] | None
-    gives: type[BaseModel]
-    refusals: tuple[int, ...]
-    status: int = 200
-    many: bool = False
-    body_required: bool = True
-    asks: type[BaseModel] | None = None
-
-    @property
-    def name(self) -> str:
-        """What the operation is called."""
-        return self.operation.__name__
-
-
 def table(engine: Engine, operations: Operations) -> list[Route]:
     """Every route that speaks JSON."""
     manage = Management(engine)
     experiment = "/v1/experiments/<key>"
-    decides = ((*_TAKES_BODY, 404, 409, 503), 200)
-    batch = ((*_TAKES_BODY, 503), 200, True)
+    decides = ((*TAKES_BODY, 404, 409, 503), 200)
+    batch = ((*TAKES_BODY, 503), 200, True)
     changes = (404, 409, 422, 503)
 
     def ready(body: bytes, token: str | None) -> bytes:  # noqa: ARG001 - every operation has both
@@ -99,7 +66,7 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
             manage.create,
             Experiment,
             StoredExperiment,
-            (*_TAKES_BODY, 409, 503),
+            (*TAKES_BODY, 409, 503),
             status=201,
         ),
         Route("GET", "/v1/experiments", "read", manage.experiments, None, ExperimentList, (503,)),
@@ -155,7 +122,7 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
             asks=CounterfactualQuery,
         ),
         Route("GET", "/v1/metrics/<key>/prior", "read", manage.prior, None, Prior, (404, 422, 503), asks=PriorQuery),
-        Route("POST", "/v1/sample-size", "read", manage.sample_size, SampleSizeRequest, SampleSize, _TAKES_BODY),
+        Route("POST", "/v1/sample-size", "read", manage.sample_size, SampleSizeRequest, SampleSize, TAKES_BODY),
         Route("GET", "/healthz", "public", _alive, None, Health, ()),
         Route("GET", "/readyz", "public", ready, None, Health, (503,)),
     ]

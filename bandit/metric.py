@@ -1,7 +1,7 @@
 """What is measured on a trial."""
 
 import math
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -16,6 +16,11 @@ class Metric(Model):
     name: Text = ""
     type: Literal["conversion", "continuous", "count", "ratio"] = "conversion"
     goal: Literal["increase", "decrease"] = "increase"
+    role: Literal["primary", "secondary", "guardrail"] | None = Field(
+        default=None,
+        description="What the experiment is about (one metric), what is looked at beside, what must not get worse; "
+        "unset: by `primary`.",
+    )
     primary: bool = False
     aggregation: Literal["first", "last", "sum", "max", "count"] = Field(
         default="last", description="What the events of one decision add up to."
@@ -41,6 +46,9 @@ class Metric(Model):
         gt=0.0,
         le=1e6,
         description="Least effect worth having, as a part of the control; else the analysis's.",
+    )
+    method: Annotated[str, Field(max_length=100)] | None = Field(
+        default=None, description="How its variants are compared; unset: as the analysis says."
     )
 
     @property
@@ -75,8 +83,21 @@ class Metric(Model):
             return f"must be within {GREATEST:g} of zero, given {value:g}"
         return None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, given: Any) -> Any:
+        """`role` and `primary` each follow from the other."""
+        if not isinstance(given, dict):
+            return given
+        role, primary = given.get("role"), given.get("primary")
+        if role is None:
+            return {**given, "role": "primary" if primary is True else "secondary"}
+        return {**given, "primary": role == "primary"} if primary is None else given
+
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
+        if self.primary != (self.role == "primary"):
+            raise ValueError(f"role: {self.role!r} given, but primary is {str(self.primary).lower()}; give one of them")
         if self.lower is not None and self.upper is not None and self.lower >= self.upper:
             raise ValueError(f"upper: must be above lower ({self.lower:g}), given {self.upper:g}")
         if (self.type == "ratio") != (self.numerator is not None and self.denominator is not None):

@@ -19,6 +19,9 @@ class Variant(Model):
     config: JsonValue = Field(default_factory=dict, description="Any JSON; handed out with each decision.")
     weight: float = Field(default=1.0, ge=0.0, le=1e9, description="Share of a fixed split; 0 is never served.")
     is_control: bool = False
+    levels: dict[Key, Key] = Field(
+        default_factory=dict, max_length=10, description="In a factorial design: its level of each factor."
+    )
 
     @model_validator(mode="after")
     def _config_is_small(self) -> Self:

@@ -278,7 +278,8 @@ class Engine:
         """
         definition = lifecycle.definition(self.get(key))
         salt = {"salt": ""} if definition["salt"] == key else {}
-        return self.create({**definition, **salt, "key": new_key}, idempotency_key=idempotency_key)
+        times = {"start_at": None, "end_at": None}  # of the other, and as likely as not over
+        return self.create({**definition, **salt, **times, "key": new_key}, idempotency_key=idempotency_key)
 
     def start(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
         """Starts a draft: from now on it decides."""

@@ -18,9 +18,10 @@ from bandit.choose import activate, choose
 from bandit.counterfactual import Counterfactual, counterfactual
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
 from bandit.errors import InvalidInput, MultiarmError, NotFound
-from bandit.experiment import Experiment, StoredExperiment, Text
+from bandit.experiment import Experiment, StoredExperiment
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
 from bandit.memory import Memory, load
+from bandit.model import Text
 from bandit.results import Quality, Results, Segments, Series, days, results
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retract, reward
 from bandit.running import Running

@@ -5,7 +5,7 @@ from pydantic import Field
 from bandit import ChooseRequest, Engine, Experiment, Results, StoredExperiment
 from bandit.counterfactual import Counterfactual
 from bandit.decision import DecisionAnswer
-from bandit.experiment import Model
+from bandit.model import Model
 from bandit.priors import Prior
 from bandit.results import Quality, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, StatusAnswer

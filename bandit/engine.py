@@ -455,7 +455,9 @@ class Engine:
         A server does this once a second. Any number of processes may: what is done is done in one transaction with the
         record of it, so that it happens once.
         """
-        return self._journal.run(agenda.attend)
+        more = self._journal.run(agenda.attend)
+        self._journal.settle()
+        return more
 
     def check(self) -> None:
         """Does what a decision needs of the store, without deciding.

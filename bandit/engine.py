@@ -8,18 +8,21 @@ from contextlib import contextmanager
 from functools import partial
 from numbers import Real
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar, Unpack
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
-from bandit import agenda, lifecycle, priors, target, verify
+from bandit import agenda, audit, lifecycle, listing, priors, target, validation, verify
 from bandit.actor import By, current
+from bandit.audit import Audit
 from bandit.choose import activate, choose
 from bandit.counterfactual import Counterfactual, counterfactual
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
+from bandit.effects import Factorial
 from bandit.errors import InvalidInput, MultiarmError, NotFound
 from bandit.experiment import Experiment, StoredExperiment
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
+from bandit.listing import Filters, Page
 from bandit.memory import Memory, load
 from bandit.model import Text
 from bandit.results import Quality, Results, Segments, Series, days, results
@@ -28,6 +31,8 @@ from bandit.running import Running
 from bandit.sample_size import SampleSize, SampleSizeRequest
 from bandit.sqlite import SQLiteStore
 from bandit.store import ExperimentRow, Reader, Standing
+from bandit.traffic import Traffic, rebalance, traffic
+from bandit.validation import Validation
 from policies import Duration, Policy
 
 MOST_IN_BATCH = 1000
@@ -47,6 +52,7 @@ _choose_request = ChooseRequest.__pydantic_validator__.validate_python
 _reward_request = RewardRequest.__pydantic_validator__.validate_python
 _reason = TypeAdapter(Text).validate_python
 _every = TypeAdapter(Duration).validate_python
+_weights = TypeAdapter(dict[str, Annotated[float, Field(ge=0.0, le=1e9)]]).validate_python
 _token = TypeAdapter(IdempotencyKey | None).validate_python
 
 
@@ -324,10 +330,97 @@ class Engine:
         with self.reading() as reader:
             return lifecycle.standing(load(*_found(reader, key)))
 
-    def list(self) -> Experiments:
-        """All experiments, the oldest first."""
+    def list(self, **filters: Unpack[Filters]) -> Experiments:
+        """All experiments, the oldest first, or those for which all hold that is given.
+
+        Args:
+            filters: `status`, `type`, `owner`, `tag` (one of its tags) and `text` (a part of its key or name).
+
+        Raises:
+            InvalidInput: There is no such status or type.
+        """
+        query = _valid(listing.Query.model_validate, filters)
         with self.reading() as reader:
-            return [lifecycle.standing(load(row, standing)) for row, standing in reader.experiments()]
+            return listing.every(reader, query)
+
+    def page(self, *, limit: int = 100, cursor: str | None = None, **filters: Unpack[Filters]) -> Page:
+        """Some of what `list` gives, and where the rest begins.
+
+        Args:
+            limit: At most so many, 1 to 1,000.
+            cursor: `next` of the page before; None for the first.
+            filters: See `list`.
+
+        Raises:
+            InvalidInput: There is no such status or type, or the cursor is none.
+        """
+        query = _valid(listing.PageQuery.model_validate, {**filters, "limit": limit, "cursor": cursor})
+        with self.reading() as reader:
+            return listing.page(reader, query)
+
+    def validate(self, definition: Experiment | Mapping[str, Any]) -> Validation:
+        """What is wrong with a definition, so that `create` would refuse it, and what is unwise; nothing is created."""
+        found = validation.validate(definition, self._clock())
+        given = lifecycle.definition(definition) if isinstance(definition, Experiment) else definition
+        with self.reading() as reader:
+            return validation.in_store(found, given, reader, current())
+
+    def audit(
+        self, kind: str | None = None, key: str | None = None, *, limit: int = 100, cursor: str | None = None
+    ) -> Audit:
+        """Who changed what and when, from which state to which, the newest change first.
+
+        Args:
+            kind: `experiment` or that of a document, such as `flag`; None for all.
+            key: Of what was changed; None for all.
+            limit: At most so many lines, 1 to 1,000.
+            cursor: `next` of the page before; None for the newest.
+
+        Raises:
+            InvalidInput: The cursor is none.
+        """
+        query = _valid(audit.AuditQuery.model_validate, {"kind": kind, "key": key, "limit": limit, "cursor": cursor})
+        with self.reading() as reader:
+            return audit.read(reader, query)
+
+    def rebalance(
+        self, key: str, weights: Mapping[str, float] | None = None, *, idempotency_key: str | None = None
+    ) -> StoredExperiment:
+        """Sets the weights of some variants; without any, all that are served weigh the same from now on.
+
+        Raises:
+            NotFound: The experiment is unknown.
+            InvalidInput: A variant is unknown, or a weight is none.
+            WrongState: The experiment is over.
+        """
+        given = None if weights is None else _valid(_weights, weights)
+        return self.manage(rebalance, key, given, idempotency_key)
+
+    def traffic(self, key: str) -> Traffic:
+        """How the units of an experiment are spread over its variants, in all and epoch by epoch.
+
+        Raises:
+            NotFound: It is unknown.
+        """
+        self._journal.settle()
+        with self.reading() as reader:
+            return traffic(reader, *_found(reader, key))
+
+    def factorial(self, key: str, metric: str | None = None) -> Factorial:
+        """What the factors of an experiment do, alone and together, corrected for their number.
+
+        Args:
+            key: The experiment.
+            metric: By default the primary one.
+
+        Raises:
+            NotFound: It is unknown.
+            InvalidInput: It has no factors, or no such metric.
+        """
+        from bandit.factorial import factorial
+
+        with self._settled(key) as (reader, running):
+            return factorial(reader, running, metric)
 
     def results(self, key: str, method: str | None = None) -> Results:
         """What an experiment has shown so far.

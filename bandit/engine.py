@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from functools import partial
 from numbers import Real
 from types import TracebackType
-from typing import Annotated, Any, Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from bandit import agenda, audit, lifecycle, listing, priors, target, validation, verify
 from bandit.actor import By, current
@@ -31,7 +31,7 @@ from bandit.running import Running
 from bandit.sample_size import SampleSize, SampleSizeRequest
 from bandit.sqlite import SQLiteStore
 from bandit.store import ExperimentRow, Reader, Standing
-from bandit.traffic import Traffic, rebalance, traffic
+from bandit.traffic import Traffic, Weights, rebalance, traffic
 from bandit.validation import Validation
 from policies import Duration, Policy
 
@@ -52,7 +52,6 @@ _choose_request = ChooseRequest.__pydantic_validator__.validate_python
 _reward_request = RewardRequest.__pydantic_validator__.validate_python
 _reason = TypeAdapter(Text).validate_python
 _every = TypeAdapter(Duration).validate_python
-_weights = TypeAdapter(dict[str, Annotated[float, Field(ge=0.0, le=1e9)]]).validate_python
 _token = TypeAdapter(IdempotencyKey | None).validate_python
 
 
@@ -393,8 +392,8 @@ class Engine:
             InvalidInput: A variant is unknown, or a weight is none.
             WrongState: The experiment is over.
         """
-        given = None if weights is None else _valid(_weights, weights)
-        return self.manage(rebalance, key, given, idempotency_key)
+        given = _valid(Weights.model_validate, {"weights": weights})
+        return self.manage(rebalance, key, given.weights, idempotency_key)
 
     def traffic(self, key: str) -> Traffic:
         """How the units of an experiment are spread over its variants, in all and epoch by epoch.

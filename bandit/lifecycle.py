@@ -117,16 +117,13 @@ def update(memory: Memory, key: str, changes: Mapping[str, Any], by: By, now: fl
     try:
         new = StoredExperiment.model_validate({**old.model_dump(mode="json", exclude=_derived(old)), **changes})
     except ValidationError as error:
+        _refuse(old, set(changes) - _changeable(old) - {"metrics"})  # what follows from a field may fit it no more
         raise InvalidInput.of(error) from error
     by.actor.check(new.owner)
     _go_on(old, new.policy)
     check_methods(new)
     check_times(new, now, old)
-    if old.status != "draft" and (refused := sorted(_frozen(old, new))):
-        raise WrongState(
-            f"experiment {key!r} is {old.status}; a decision's meaning would change with {', '.join(refused)}",
-            [FieldError(field, f"may not change while {old.status}") for field in refused],
-        )
+    _refuse(old, _frozen(old, new))
     running = memory.replace(running, new)
     weighing = ("policy", "reweight", "variants", "cost")
     if new.started_at is not None and any(getattr(old, field) != getattr(new, field) for field in weighing):
@@ -164,9 +161,27 @@ def _go_on(old: StoredExperiment, given: object) -> None:
     raise WrongState(f"experiment {old.key!r} is {old.status}; policy: {message}", [FieldError("policy", message)])
 
 
+def _refuse(old: StoredExperiment, fields: set[str]) -> None:
+    """Refuses changes of fields of what is no draft.
+
+    Raises:
+        WrongState: There are any; each is named.
+    """
+    if old.status != "draft" and fields:
+        named = ", ".join(sorted(fields))
+        raise WrongState(
+            f"experiment {old.key!r} is {old.status}; a decision's meaning would change with {named}",
+            [FieldError(field, f"may not change while {old.status}") for field in sorted(fields)],
+        )
+
+
+def _changeable(old: StoredExperiment) -> frozenset[str]:
+    return CHANGEABLE if old.status in ("running", "paused") else READABLE
+
+
 def _frozen(old: StoredExperiment, new: Experiment) -> set[str]:
     fields = {field for field in Experiment.model_fields if getattr(old, field) != getattr(new, field)}
-    frozen = fields - (CHANGEABLE if old.status in ("running", "paused") else READABLE)
+    frozen = fields - _changeable(old)
     if old.resolved_policy.half_life != new.resolved_policy.half_life:
         frozen.add("policy.half_life")  # what was learnt is kept in periods of the half-life
     if (old.cost and old.cost.metric) != (new.cost and new.cost.metric):

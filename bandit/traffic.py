@@ -1,6 +1,6 @@
 """How an experiment's units are spread over its variants, and the weights by which they are."""
 
-from collections.abc import Mapping
+from typing import Annotated
 
 from pydantic import Field
 
@@ -9,12 +9,18 @@ from bandit.actor import By
 from bandit.errors import InvalidInput
 from bandit.experiment import StoredExperiment
 from bandit.memory import Memory, load
-from bandit.model import Model
+from bandit.model import Key, Model
 from bandit.results import current
 from bandit.running import EVERYONE
 from bandit.store import ExperimentRow, Reader, Standing
 
 MOST_EPOCHS = 100
+
+
+class Weights(Model):
+    """New weights of variants; those of the others stay. Without any, all that are served weigh the same."""
+
+    weights: dict[Key, Annotated[float, Field(ge=0.0, le=1e9)]] | None = None
 
 
 class Counted(Model):
@@ -96,7 +102,7 @@ def _counted(decisions: float, trials: float, expected: float) -> Counted:
     return Counted(decisions=round(decisions), units=round(trials), expected_units=expected)
 
 
-def rebalance(memory: Memory, key: str, weights: Mapping[str, float] | None, by: By, now: float) -> StoredExperiment:
+def rebalance(memory: Memory, key: str, weights: dict[str, float] | None, by: By, now: float) -> StoredExperiment:
     """Sets the weights of variants, those of the others stay; without any, all that are served weigh the same.
 
     Raises:

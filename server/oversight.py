@@ -8,8 +8,8 @@ from bandit import Engine, StoredExperiment
 from bandit.audit import Audit, AuditQuery, Lines
 from bandit.effects import Factorial
 from bandit.listing import Page, PageQuery
-from bandit.model import Key, Model
-from bandit.traffic import Traffic
+from bandit.model import Model
+from bandit.traffic import Traffic, Weights
 from bandit.validation import Validation
 from server.operations import idempotency_key
 from server.route import TAKES_BODY, Route
@@ -21,12 +21,6 @@ class Definition(Model):
     """What might be an experiment: whatever is wrong with it is answered, not refused."""
 
     model_config = ConfigDict(extra="allow")
-
-
-class Weights(Model):
-    """New weights of variants; those of the others stay. Without any, all that are served weigh the same."""
-
-    weights: dict[Key, Annotated[float, Field(ge=0.0, le=1e9)]] | None = None
 
 
 class FactorialQuery(Model):

@@ -11,12 +11,13 @@ from urllib.parse import quote, urlencode
 import urllib3
 from pydantic import BaseModel, TypeAdapter
 
+from bandit.cohort import Cohort
 from bandit.counterfactual import Counterfactual
 from bandit.decision import ChooseRequest, Decision
 from bandit.errors import BY_STATUS, FieldError, InvalidInput, MultiarmError
 from bandit.experiment import Experiment, StoredExperiment
 from bandit.priors import Prior
-from bandit.remote import new_key
+from bandit.remote import RemoteShelf, new_key
 from bandit.results import Quality, Results, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest
 from bandit.sample_size import SampleSize, SampleSizeRequest
@@ -63,12 +64,14 @@ class Client:
             timeout=urllib3.Timeout(connect=timeout, read=timeout),
             headers={**(headers or {}), "Content-Type": "application/json", "Accept": "application/json"},
         )
+        self.cohorts = RemoteShelf(self._ask, "/v1/cohorts", Cohort)
 
     def choose(
         self,
         experiment: str,
         unit: str | None = None,
         *,
+        units: Mapping[str, str] | None = None,
         context: Mapping[str, Any] | None = None,
         attributes: Mapping[str, Any] | None = None,
         eligible: Sequence[str] | None = None,
@@ -79,6 +82,7 @@ class Client:
         request = {
             "experiment": experiment,
             "unit": unit,
+            "units": None if units is None else dict(units),
             "context": None if context is None else dict(context),
             "attributes": None if attributes is None else dict(attributes),
             "eligible": None if eligible is None else list(eligible),
@@ -297,7 +301,9 @@ def _item(answer: Any) -> Any:
 
 
 def _decision(answer: dict[str, Any]) -> Decision:
-    return Decision(answer["decision_id"], *(answer[name] for name in Decision._fields[1:]))
+    shadow = tuple(_decision(other) for other in answer.get("shadow", ()))
+    fields = {name: answer[name] for name in Decision._fields[1:-1]}
+    return Decision(id=answer["decision_id"] or "", shadow=shadow, **fields)
 
 
 def _status(answer: dict[str, str]) -> str:

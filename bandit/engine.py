@@ -14,12 +14,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from bandit import agenda, lifecycle, priors, target, verify
 from bandit.actor import By, current
-from bandit.choose import activate, choose
+from bandit.choose import choose
+from bandit.cohort import COHORT
 from bandit.configuration import Configuration
 from bandit.counterfactual import Counterfactual, counterfactual
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
 from bandit.errors import InvalidInput, MultiarmError, NotFound
 from bandit.experiment import Experiment, StoredExperiment
+from bandit.exposure import activate
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
 from bandit.memory import Memory, load
 from bandit.model import Text
@@ -29,6 +31,7 @@ from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retrac
 from bandit.running import Running
 from bandit.sample_size import SampleSize, SampleSizeRequest
 from bandit.settings import read as read_settings
+from bandit.shelf import Shelf
 from bandit.sqlite import SQLiteStore
 from bandit.store import ExperimentRow, Reader, Standing
 from policies import Duration, Policy
@@ -97,6 +100,7 @@ class Engine:
         self._clock = clock
         self._journal: Journal = (GroupCommit if durable else Background)(self._memory, clock)
         self.settings = Configuration(self, outside)
+        self.cohorts = Shelf(self, COHORT)
         os.register_at_fork(after_in_child=partial(_forked, weakref.ref(self)))
 
     def choose(
@@ -104,6 +108,7 @@ class Engine:
         experiment: str,
         unit: str | None = None,
         *,
+        units: Mapping[str, str] | None = None,
         context: Mapping[str, Any] | None = None,
         attributes: Mapping[str, Any] | None = None,
         eligible: Sequence[str] | None = None,
@@ -115,6 +120,7 @@ class Engine:
         Args:
             experiment: The key of a running experiment.
             unit: Who is assigned; a sticky experiment keeps its variant for it.
+            units: Units by kind, such as user and session, instead of `unit`: the experiment assigns one of its kind.
             context: What the policy reads: for each feature that the experiment declares a number, or an object with
                 a number for each variant. Without declared features, anything that is worth keeping with the decision.
             attributes: What targeting and segments read.
@@ -131,6 +137,8 @@ class Engine:
         given: dict[str, Any] = {"experiment": experiment}
         if unit is not None:
             given["unit"] = unit
+        if units is not None:
+            given["units"] = dict(units)
         if context is not None:
             given["context"] = dict(context)
         if attributes is not None:

@@ -381,3 +381,17 @@ def test_who_takes_part_is_the_same_after_a_restart(tmp_path, clock):
         before = {unit: engine.choose("copy", unit)[2:5] for unit in UNITS}
     with Engine(path, clock=clock) as engine:
         assert {unit: engine.choose("copy", unit)[2:5] for unit in UNITS} == before
+
+
+def test_validation_finds_cohorts_that_do_not_exist():
+    definition = {
+        "key": "x",
+        "variants": [{"key": "a"}, {"key": "b"}],
+        "metrics": [{"key": "m"}],
+        "targeting": {"any": [GERMAN, {"operator": "in_cohort", "value": "vip"}]},
+    }
+    with Engine() as engine:
+        found = engine.validate(definition).errors
+        assert [(each.field, each.message) for each in found] == [("targeting.any[1].value", "cohort 'vip' is unknown")]
+        engine.cohorts.create({"key": "vip"})
+        assert engine.validate(definition).errors == []

@@ -39,6 +39,7 @@ def test_the_outcomes_of_each_are_recorded_and_compared(engine, clock):
     # Nobody is in two variants, and no split is off. That the units came two days ago is true.
     assert {finding.kind for finding in engine.quality("copy").findings} == {"stale_estimate"}
     assert (results.verdict.decision, results.verdict.variant) == ("ship", "short")
+    assert all("of different units" in each.warnings[-1] for each in results.comparisons)
     assert {each.variant: each.significant for each in results.comparisons} == {"short": True, "long": True}
 
 

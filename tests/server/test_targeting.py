@@ -104,7 +104,7 @@ def test_bad_input_is_refused_by_name(client, copy, fields, named):
     answer = client.post("/v1/experiments", json={**copy, **fields})
     assert answer.status_code == 422
     assert [error["field"].startswith(named) for error in answer.json["errors"]] == [True]
-    assert client.get("/v1/experiments").json == {"experiments": []}
+    assert client.get("/v1/experiments").json["experiments"] == []
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,11 @@ MOST_UNITS = 100_000
 
 
 class Cohort(Owned):
-    """A set of units: those listed, and those of which the condition is true."""
+    """A set of units: those listed, and those of which the condition is true.
+
+    It may change while experiments name it. Once it is removed, whether a unit is in it is unknown, so that what names
+    it matches nobody.
+    """
 
     name: Text = ""
     description: Text = ""

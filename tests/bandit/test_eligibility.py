@@ -277,7 +277,9 @@ def test_segments_have_weights_of_their_own(engine):
     assert engine.choose("copy", "y0", attributes={"age": 20}).variant == young[0].variant
     with pytest.raises(InvalidInput, match=r"segments\[0\] gives every variant given weight 0"):
         engine.choose("copy", "g0", attributes={"country": "DE"}, eligible=["control"])
-    assert not [finding for finding in engine.results("copy").quality if finding.kind == "sample_ratio"]
+    results = engine.results("copy")
+    assert not [finding for finding in results.quality if finding.kind == "sample_ratio"]
+    assert [(each.method, each.effect, each.refused) for each in results.comparisons] == [("aipw", 0.0, None)]
     engine.update("copy", {"segments": [{"when": GERMAN, "weights": {"control": 1.0}}]})
     moved = engine.choose("copy", "g0", attributes={"country": "DE"})
     assert (moved.variant, moved.epoch, moved.reason) == ("control", 2, "reassigned")

@@ -279,7 +279,7 @@ def test_segments_have_weights_of_their_own(engine):
         engine.choose("copy", "g0", attributes={"country": "DE"}, eligible=["control"])
     results = engine.results("copy")
     assert not [finding for finding in results.quality if finding.kind == "sample_ratio"]
-    assert [(each.method, each.effect, each.refused) for each in results.comparisons] == [("aipw", 0.0, None)]
+    assert [(each.method, each.effect, each.refused) for each in results.comparisons] == [("wagers", 0.0, None)]
     engine.update("copy", {"segments": [{"when": GERMAN, "weights": {"control": 1.0}}]})
     moved = engine.choose("copy", "g0", attributes={"country": "DE"})
     assert (moved.variant, moved.epoch, moved.reason) == ("control", 2, "reassigned")

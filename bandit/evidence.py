@@ -130,8 +130,13 @@ class Evidence:
         return observed, observed.sum(axis=1, keepdims=True) * self._drawn_from[1]
 
     def floor(self, probabilities: Array) -> float:
-        """The least probability that the rules in force give a served arm, or that earlier ones gave one."""
+        """The least probability that the rules in force give a served arm, or that earlier ones gave one.
+
+        With segments, probabilities follow from the configured weights alone, so the least of these is the floor.
+        """
         experiment = self.running.experiment
+        if experiment.segments:
+            return min(self.running.least, float(probabilities[probabilities > 0.0].min(initial=1.0)))
         holdout = experiment.reweight.holdout
         least = min(holdout * self.running.base[arm] + (1.0 - holdout) * experiment.floor for arm in self.running.full)
         return min(least, float(probabilities[probabilities > 0.0].min(initial=1.0)))

@@ -207,6 +207,12 @@ class Experiment(Model):
             return self.objective
         return {self.primary.key: 1.0 if self.primary.goal == "increase" else -1.0}
 
+    @property
+    def conditions(self) -> dict[str, Condition]:
+        """Every condition, by the field that it was given in."""
+        targeting = {} if self.targeting is None else {"targeting": self.targeting}
+        return targeting | {f"segments[{place}].when": segment.when for place, segment in enumerate(self.segments)}
+
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, given: Any) -> Any:

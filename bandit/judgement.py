@@ -17,6 +17,11 @@ from bandit.statistics.gates import Gates
 from bandit.statistics.selection import Data
 from bandit.statistics.verdict import Contender, Verdict, verdict
 
+UNPAIRED = (
+    "every unit has an outcome of both variants, which are compared as if they were of different units: the interval "
+    "is too wide where the outcomes of a unit go together, and too narrow where they go apart"
+)
+
 
 def judge(evidence: Evidence, days: float, asked: str | None = None) -> Judgement:
     """Compares every variant with the control for every metric, checks the data, and decides.
@@ -49,16 +54,22 @@ def judge(evidence: Evidence, days: float, asked: str | None = None) -> Judgemen
     primary = {arm: found[running.primary, arm] for arm in treatments}
     noticed = list(findings(evidence, days))
     used = [one.method for one in primary.values() if isinstance(one, Comparison)]
+    shown_comparisons = [
+        result(experiment.metrics[place], running.keys[arm], running.keys[control], alpha, one)
+        for (place, arm), one in found.items()
+    ]
     return Judgement(
         method=used[0] if used else None,
         withheld=selection.withheld(collected(evidence, running.primary, control, control)),
-        comparisons=[
-            result(experiment.metrics[place], running.keys[arm], running.keys[control], alpha, one)
-            for (place, arm), one in found.items()
-        ],
+        comparisons=[_unpaired(one) for one in shown_comparisons] if evidence.shadow else shown_comparisons,
         quality=[shown(finding) for finding in noticed],
         verdict=_verdict(evidence, primary, control, days, noticed),
     )
+
+
+def _unpaired(shown: ComparisonResult) -> ComparisonResult:
+    """A comparison of shadows, which says what it does not allow for."""
+    return shown.model_copy(update={"warnings": [*shown.warnings, UNPAIRED]})
 
 
 def sides(running: Running) -> tuple[int, list[int]]:

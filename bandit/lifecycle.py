@@ -8,7 +8,6 @@ from pydantic import ValidationError
 from bandit import settings
 from bandit.actor import By
 from bandit.cohort import check_cohorts
-from bandit.conditions import Condition
 from bandit.difference import written
 from bandit.errors import FieldError, InvalidInput, WrongState
 from bandit.experiment import Analysis, Experiment, Status, StoredExperiment
@@ -62,7 +61,7 @@ def create(memory: Memory, experiment: Experiment, by: By, now: float) -> Stored
     by.actor.check(owner)
     given = {**definition(experiment), "analysis": settings.with_defaults(memory, experiment)}
     stored = StoredExperiment.model_validate({**given, "owner": owner, "created_at": now})
-    check_cohorts(memory, _conditions(stored))
+    check_cohorts(memory, stored.conditions)
     number = max([reader.last_experiment(), *memory.by_id]) + 1  # the store knows only what is written
     memory.batch.experiments[number] = ExperimentRow(
         number, stored.key, stored.model_dump_json(exclude={"epoch"}), stored.status
@@ -138,19 +137,13 @@ def update(memory: Memory, key: str, changes: Mapping[str, Any], by: By, now: fl
     check_methods(new)
     check_times(new, now, old)
     _refuse(old, _frozen(old, new))
-    check_cohorts(memory, _conditions(new))
+    check_cohorts(memory, new.conditions)
     running = memory.replace(running, new)
     weighing = ("policy", "reweight", "variants", "cost", "segments")
     if new.started_at is not None and any(getattr(old, field) != getattr(new, field) for field in weighing):
         memory.begin_epoch(running, now, anew=True)
     note(memory, running, "update", old.status, written(definition(old), definition(new)), by, now)
     return standing(running)
-
-
-def _conditions(experiment: Experiment) -> dict[str, Condition | None]:
-    """Every condition of an experiment, by its field."""
-    segments = {f"segments[{place}].when": segment.when for place, segment in enumerate(experiment.segments)}
-    return {"targeting": experiment.targeting, **segments}
 
 
 def _derived(old: StoredExperiment) -> set[str]:

@@ -161,6 +161,12 @@ class Running:
             raise InvalidInput.field("eligible", f"segments[{segment}] gives every variant given weight 0")
         return of_segment(segment, arms)
 
+    @property
+    def least(self) -> float:
+        """The least share that the configured weights, or those of a segment, give an arm which they serve."""
+        splits = [self.base, *(self._of_segment(place) for place in range(len(self.experiment.segments)))]
+        return min(weight for split in splits for weight in split if weight > 0.0)
+
     def configured(self, mask: str) -> list[float]:
         """The weights of the epoch, or of the segment that a mask names."""
         found = json.loads(mask) if mask else None

@@ -10,8 +10,19 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, table
 
-PARTS = ("weights", "inprocess", "contexts", "simulation", "tables", "reports", "http", "startup", "footprint")
-PEERS = ("numba", "flask", "granian", "river", "mabwiser", "polars", "tea-tasting")
+PARTS = (
+    "weights",
+    "inprocess",
+    "contexts",
+    "simulation",
+    "targeting",
+    "tables",
+    "reports",
+    "http",
+    "startup",
+    "footprint",
+)
+PEERS = ("numba", "flask", "granian", "river", "mabwiser", "growthbook", "polars", "tea-tasting")
 RESULTS = Path(__file__).parent / "results.json"
 
 

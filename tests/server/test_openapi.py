@@ -29,6 +29,12 @@ def api():
         engine.create({"key": key, "variants": variants, "metrics": metrics})
         for step in steps:
             getattr(engine, step)(key)
+    cohort = {"operator": "in_cohort", "value": "vip"}
+    engine.cohorts.create({"key": "vip", "units": ["u1"]})
+    engine.create({"key": "shadow", "type": "shadow", "variants": variants, "metrics": metrics, "traffic": 50.0})
+    engine.create({"key": "few", "variants": variants, "metrics": metrics, "targeting": cohort, "forced": {"u2": "b"}})
+    for key in ("shadow", "few"):
+        engine.start(key)
     engine.create({"key": "where", "variants": variants, "metrics": metrics, "features": [{"key": "hour"}]})
     engine.start("where")
     decisions = [engine.choose("run", f"u{number}", defer=number % 2 == 0).id for number in range(4)]
@@ -39,7 +45,7 @@ def api():
 APP, DECISIONS = api()
 SCHEMA = schemathesis.openapi.from_wsgi("/openapi.json", APP)
 OPERATIONS = {operation.ok().label: operation.ok() for operation in SCHEMA.get_all_operations()}
-KEYS = ["run", "where", "draft", "paused", "over", "new", "nope"]
+KEYS = ["run", "shadow", "few", "where", "draft", "paused", "over", "new", "nope"]
 
 
 def test_it_is_openapi_3_1():

@@ -12,6 +12,7 @@ import urllib3
 from pydantic import BaseModel
 
 from bandit.audit import Audit
+from bandit.cohort import Cohort
 from bandit.counterfactual import Counterfactual
 from bandit.decision import ChooseRequest, Decision
 from bandit.effects import Factorial
@@ -19,7 +20,7 @@ from bandit.errors import BY_STATUS, FieldError, InvalidInput, MultiarmError
 from bandit.experiment import Experiment, StoredExperiment
 from bandit.listing import MOST_ON_A_PAGE, Filters, Page
 from bandit.priors import Prior
-from bandit.remote import new_key
+from bandit.remote import RemoteShelf, new_key
 from bandit.results import Quality, Results, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest
 from bandit.sample_size import SampleSize, SampleSizeRequest
@@ -66,12 +67,14 @@ class Client:
             timeout=urllib3.Timeout(connect=timeout, read=timeout),
             headers={**(headers or {}), "Content-Type": "application/json", "Accept": "application/json"},
         )
+        self.cohorts = RemoteShelf(self._ask, "/v1/cohorts", Cohort)
 
     def choose(
         self,
         experiment: str,
         unit: str | None = None,
         *,
+        units: Mapping[str, str] | None = None,
         context: Mapping[str, Any] | None = None,
         attributes: Mapping[str, Any] | None = None,
         eligible: Sequence[str] | None = None,
@@ -82,6 +85,7 @@ class Client:
         request = {
             "experiment": experiment,
             "unit": unit,
+            "units": None if units is None else dict(units),
             "context": None if context is None else dict(context),
             "attributes": None if attributes is None else dict(attributes),
             "eligible": None if eligible is None else list(eligible),
@@ -132,7 +136,7 @@ class Client:
         self, experiment: Experiment | Mapping[str, Any], *, idempotency_key: str | None = None
     ) -> StoredExperiment:
         """See `Engine.create`."""
-        return self._manage("POST", "", _plain(experiment), idempotency_key)
+        return self._manage("POST", "", _definition(experiment), idempotency_key)
 
     def update(self, key: str, changes: Mapping[str, Any], *, idempotency_key: str | None = None) -> StoredExperiment:
         """See `Engine.update`."""
@@ -326,6 +330,13 @@ def _plain(request: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
     return dict(request)
 
 
+def _definition(experiment: Experiment | Mapping[str, Any]) -> dict[str, Any]:
+    """An experiment as JSON, without what its analysis leaves to the server's settings."""
+    if isinstance(experiment, Experiment):
+        return _plain(experiment) | {"analysis": experiment.analysis.model_dump(mode="json", exclude_unset=True)}
+    return dict(experiment)
+
+
 def _keyed(request: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
     plain = _plain(request)
     return {**plain, "idempotency_key": plain.get("idempotency_key") or new_key()}
@@ -338,7 +349,9 @@ def _item(answer: Any) -> Any:
 
 
 def _decision(answer: dict[str, Any]) -> Decision:
-    return Decision(answer["decision_id"], *(answer[name] for name in Decision._fields[1:]))
+    shadow = tuple(_decision(other) for other in answer.get("shadow", ()))
+    fields = {name: answer[name] for name in Decision._fields[1:-1]}
+    return Decision(id=answer["decision_id"] or "", shadow=shadow, **fields)
 
 
 def _status(answer: dict[str, str]) -> str:

@@ -15,20 +15,26 @@ from pydantic import TypeAdapter, ValidationError
 from bandit import agenda, audit, lifecycle, listing, priors, target, validation, verify
 from bandit.actor import By, current
 from bandit.audit import Audit
-from bandit.choose import activate, choose
+from bandit.choose import choose
+from bandit.cohort import COHORT
+from bandit.configuration import Configuration
 from bandit.counterfactual import Counterfactual, counterfactual
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
 from bandit.effects import Factorial
 from bandit.errors import InvalidInput, MultiarmError, NotFound
 from bandit.experiment import Experiment, StoredExperiment
+from bandit.exposure import activate
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
 from bandit.listing import Filters, Page
 from bandit.memory import Memory, load
 from bandit.model import Text
+from bandit.outside import read as read_outside
 from bandit.results import Quality, Results, Segments, Series, days, results
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retract, reward
 from bandit.running import Running
 from bandit.sample_size import SampleSize, SampleSizeRequest
+from bandit.settings import read as read_settings
+from bandit.shelf import Shelf
 from bandit.sqlite import SQLiteStore
 from bandit.store import ExperimentRow, Reader, Standing
 from bandit.traffic import Traffic, Weights, rebalance, traffic
@@ -65,9 +71,11 @@ class Engine:
             and the file is this process's alone.
         clock: Seconds since 1970.
         seed: Makes the draws repeatable.
+        config: A TOML file of settings; None for the one that MULTIARM_CONFIG names in the environment, if any.
 
     Raises:
         StoreError: The file cannot be used; the message says why.
+        InvalidInput: A setting of `config` or of the environment is unknown, or not allowed.
 
     One engine may be used by many threads. Several processes may each have a durable engine on one file; after a fork,
     open a new one.
@@ -80,11 +88,14 @@ class Engine:
         durable: bool = True,
         clock: Clock = time.time,
         seed: int | None = None,
+        config: str | os.PathLike[str] | None = None,
     ) -> None:
+        outside = read_outside(config, os.environ)
         durable = durable and path is not None
         self._store = SQLiteStore(path, alone=not durable)
         try:
-            self._memory = Memory(self._store, seed)
+            self._memory = Memory(self._store, seed, outside)
+            read_settings(self._store.reader(), outside)  # what is not understood is found now
             for row, standing in self._store.reader().experiments():
                 if row.status == "running":
                     _warm(load(row, standing).experiment)
@@ -93,6 +104,8 @@ class Engine:
             raise
         self._clock = clock
         self._journal: Journal = (GroupCommit if durable else Background)(self._memory, clock)
+        self.settings = Configuration(self, outside)
+        self.cohorts = Shelf(self, COHORT)
         os.register_at_fork(after_in_child=partial(_forked, weakref.ref(self)))
 
     def choose(
@@ -100,6 +113,7 @@ class Engine:
         experiment: str,
         unit: str | None = None,
         *,
+        units: Mapping[str, str] | None = None,
         context: Mapping[str, Any] | None = None,
         attributes: Mapping[str, Any] | None = None,
         eligible: Sequence[str] | None = None,
@@ -111,6 +125,7 @@ class Engine:
         Args:
             experiment: The key of a running experiment.
             unit: Who is assigned; a sticky experiment keeps its variant for it.
+            units: Units by kind, such as user and session, instead of `unit`: the experiment assigns one of its kind.
             context: What the policy reads: for each feature that the experiment declares a number, or an object with
                 a number for each variant. Without declared features, anything that is worth keeping with the decision.
             attributes: What targeting and segments read.
@@ -127,6 +142,8 @@ class Engine:
         given: dict[str, Any] = {"experiment": experiment}
         if unit is not None:
             given["unit"] = unit
+        if units is not None:
+            given["units"] = dict(units)
         if context is not None:
             given["context"] = dict(context)
         if attributes is not None:

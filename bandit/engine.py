@@ -26,7 +26,7 @@ from bandit.experiment import Experiment, StoredExperiment
 from bandit.exposure import activate
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
 from bandit.listing import Filters, Page
-from bandit.memory import Memory, load
+from bandit.memory import Memory, load, parse
 from bandit.model import Text
 from bandit.outside import read as read_outside
 from bandit.results import Quality, Results, Segments, Series, days, results
@@ -344,7 +344,7 @@ class Engine:
             NotFound: It is unknown.
         """
         with self.reading() as reader:
-            return lifecycle.standing(load(*_found(reader, key)))
+            return parse(*_found(reader, key))
 
     def list(self, **filters: Unpack[Filters]) -> Experiments:
         """All experiments, the oldest first, or those for which all hold that is given.

@@ -457,18 +457,22 @@ class Memory:
         return running
 
 
-def load(row: ExperimentRow, standing: Standing) -> Running:
-    """An experiment from its row, with nothing learnt yet.
+def parse(row: ExperimentRow, standing: Standing) -> StoredExperiment:
+    """The definition of an experiment from its row, with the epoch it is in.
 
     Raises:
-        StoreUnusable: The definition is not one that this version understands.
+        StoreUnusable: It is not one that this version understands.
     """
     try:
-        experiment = StoredExperiment.model_validate({**json.loads(row.definition), "epoch": standing.epoch})
+        return StoredExperiment.model_validate({**json.loads(row.definition), "epoch": standing.epoch})
     except ValidationError as error:
         detail = InvalidInput.of(error).detail
         raise StoreUnusable(f"experiment {row.key!r} is kept in a form that is not understood: {detail}") from error
-    running = Running(row.id, experiment)
+
+
+def load(row: ExperimentRow, standing: Standing) -> Running:
+    """An experiment from its row, with nothing learnt yet; errors as of `parse`."""
+    running = Running(row.id, parse(row, standing))
     running.learned, running.weighed = standing.learned, standing.weighed
     return running
 

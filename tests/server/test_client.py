@@ -135,3 +135,25 @@ def test_a_prior_is_learned_from_afar(far):
     assert far.prior("buy", "me") == prior
     with pytest.raises(InvalidInput, match="there are 0"):
         far.prior("buy", "you")
+
+
+def test_experiments_are_overseen_from_afar(far, copy):
+    copy["metrics"][0]["minimum_effect"] = 0.1
+    assert far.validate(copy).errors == []
+    assert {remark.field for remark in far.validate({**copy, "nope": 1}).errors} == {"nope"}
+    far.create({**copy, "owner": "ann"})
+    far.start("copy")
+    far.choose("copy", "u")
+    assert [variant.weight for variant in far.rebalance("copy", {"short": 2}).variants] == [1.0, 2.0]
+    assert [variant.weight for variant in far.rebalance("copy").variants] == [1.0, 1.0]
+    assert far.traffic("copy").units == 1
+    assert [line.action for line in far.audit("experiment", "copy", limit=2).changes] == ["update", "update"]
+    assert far.audit(cursor=far.audit(limit=2).next).changes[0].action == "start"
+    far.create({**copy, "key": "copy-2"})
+    assert [one.key for one in far.list(owner="ann")] == ["copy"]
+    assert [one.key for one in far.page(limit=1).experiments] == ["copy"]
+    assert [one.key for one in far.page(limit=1, cursor=far.page(limit=1).next, text="COPY").experiments] == ["copy-2"]
+    with pytest.raises(InvalidInput, match="has no factors"):
+        far.factorial("copy")
+    with pytest.raises(InvalidInput, match=r"weights\.nope"):
+        far.rebalance("copy", {"nope": 1})

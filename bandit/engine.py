@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from bandit import agenda, lifecycle, priors, target, verify
+from bandit import agenda, keys, lifecycle, priors, target, verify
 from bandit.actor import By, current
 from bandit.choose import activate, choose
 from bandit.configuration import Configuration
@@ -96,6 +96,7 @@ class Engine:
         self._clock = clock
         self._journal: Journal = (GroupCommit if durable else Background)(self._memory, clock)
         self.settings = Configuration(self, outside)
+        self.keys = keys.Keys(self, self._memory, clock)
         os.register_at_fork(after_in_child=partial(_forked, weakref.ref(self)))
 
     def choose(
@@ -144,11 +145,11 @@ class Engine:
             request = _choose_request(given)
         except ValidationError as error:
             raise InvalidInput.of(error) from error
-        return self._journal.run(choose, request)
+        return self._run(choose, request)
 
     def decide(self, request: ChooseRequest) -> Decision:
         """`choose` for a request that was validated already."""
-        return self._journal.run(choose, request)
+        return self._run(choose, request)
 
     def activate(self, decision_id: str) -> str:
         """Makes a deferred decision count from now on.
@@ -157,7 +158,7 @@ class Engine:
             NotFound: The decision is unknown.
         """
         request = _valid(ActivateRequest.model_validate, {"decision_id": decision_id})
-        return self._journal.run(activate, decode(request.decision_id))
+        return self._run(activate, decode(request.decision_id))
 
     def reward(
         self, decision_id: str, value: float, metric: str | None = None, *, idempotency_key: str | None = None
@@ -194,9 +195,7 @@ class Engine:
 
     def settle(self, request: RewardRequest) -> str:
         """`reward` for a request that was validated already."""
-        return self._journal.run(
-            reward, decode(request.decision_id), request.metric, request.value, request.idempotency_key
-        )
+        return self._run(reward, decode(request.decision_id), request.metric, request.value, request.idempotency_key)
 
     def retract(self, decision_id: str, metric: str | None = None) -> str:
         """Takes back all that was told of a decision for one metric.
@@ -207,7 +206,7 @@ class Engine:
             WrongState: The experiment is archived.
         """
         request = _valid(RetractRequest.model_validate, {"decision_id": decision_id, "metric": metric})
-        return self._journal.run(retract, decode(request.decision_id), request.metric)
+        return self._run(retract, decode(request.decision_id), request.metric)
 
     def choose_batch(self, requests: Sequence[ChooseRequest | Mapping[str, Any]]) -> Decisions:
         """Decides many at once, in one transaction; each has its own answer or error."""
@@ -250,7 +249,7 @@ class Engine:
                 items.append(InvalidInput.of(error))
             except MultiarmError as error:
                 items.append(error)
-        return self._journal.run(_run_each, function, items)
+        return self._run(_run_each, function, items)
 
     def create(
         self, experiment: Experiment | Mapping[str, Any], *, idempotency_key: str | None = None
@@ -318,8 +317,16 @@ class Engine:
         The operation is called with who asks, and the key, in its place. When this returns, what it did is kept.
         """
         by = By(current(), _valid(_token, arguments[-1]))
-        done = self._journal.run(function, *arguments[:-1], by)
+        done = self._run(function, *arguments[:-1], by)
         self._journal.flush()
+        return done
+
+    def _run(self, function: Callable[..., Managed], *arguments: object) -> Managed:
+        """Runs an operation, if whoever asks may still ask."""
+        actor = current()
+        if actor.key is None:
+            return self._journal.run(function, *arguments)
+        done: Managed = self._journal.run(keys.checked, actor, function, *arguments)
         return done
 
     def get(self, key: str) -> StoredExperiment:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from bandit import settings
 from bandit.assignment import rendezvous
 from bandit.decision import ChooseRequest, Decision, encode
 from bandit.errors import WrongState
@@ -39,6 +40,8 @@ def choose(memory: Memory, request: ChooseRequest, now: float) -> Decision:
     if experiment.status != "running":
         advice = _ADVICE.get(experiment.status, "it decides no more")
         raise WrongState(f"experiment {experiment.key!r} is {experiment.status}: {advice}")
+    if not settings.current(memory).enable_experiments:
+        return excluded(running, "experiments_off")
     mask = "" if request.eligible is None else running.mask(request.eligible)
     contextual = running.contextual
     if contextual is not None:
@@ -190,6 +193,12 @@ def _await(memory: Memory, running: Running, head: int, now: float) -> None:
     """Notes when the windows of a trial close for the metrics that have a default."""
     for metric, window, _ in running.defaults:
         memory.batch.due.append((now + window, head, metric))
+
+
+def excluded(running: Running, reason: str) -> Decision:
+    """The control, for a unit that takes no part: nothing is logged, so there is no id and nothing counts."""
+    control = running.control
+    return _decision(("", running.experiment.key, running.keys[control], running.configs[control], 1.0, 0, reason))
 
 
 def answer(running: Running, row: DecisionRow) -> Decision:

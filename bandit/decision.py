@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, JsonValue, ValidationError, field_valida
 from pydantic_core import InitErrorDetails, from_json, to_json
 
 from bandit.errors import NotFound
-from bandit.experiment import Model
+from bandit.model import Model
 
 MOST_JSON_BYTES = 16_384
 MOST_DEPTH = 20
@@ -17,7 +17,7 @@ MOST_DEPTH = 20
 Name = Annotated[str, Field(min_length=1, max_length=100, description="A key; one that does not exist is unknown.")]
 Unit = Annotated[str, Field(min_length=1, max_length=256)]
 IdempotencyKey = Annotated[str, Field(min_length=1, max_length=256)]
-Reason = Literal["drawn", "holdout", "hashed", "sticky", "reassigned"]
+Reason = Literal["drawn", "holdout", "hashed", "sticky", "reassigned", "experiments_off"]
 
 
 class ChooseRequest(Model):
@@ -55,7 +55,7 @@ class Decision(NamedTuple):
     """The answer: which variant to serve, and the probability with which it was drawn.
 
     `config` is shared by all decisions for the variant: read it, do not change it. `epoch` and `propensity` are those
-    of the draw, so for a unit that keeps its variant, of its first decision.
+    of the draw, so for a unit that keeps its variant, of its first decision. `id` is empty where nothing was logged.
     """
 
     id: str
@@ -70,7 +70,7 @@ class Decision(NamedTuple):
 class DecisionAnswer(Model):
     """A decision as JSON."""
 
-    decision_id: str
+    decision_id: str | None = Field(description="What rewards name; null where nothing was logged.")
     experiment: str
     variant: str
     config: JsonValue

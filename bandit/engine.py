@@ -12,22 +12,22 @@ from typing import Any, Self, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from bandit import agenda, keys, lifecycle, priors, target, verify
+from bandit import agenda, keys, lifecycle, priors, settings, target, verify
 from bandit.actor import By, current
 from bandit.choose import activate, choose
 from bandit.configuration import Configuration
 from bandit.counterfactual import Counterfactual, counterfactual
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
-from bandit.errors import InvalidInput, MultiarmError, NotFound
-from bandit.experiment import Experiment, StoredExperiment, Text
+from bandit.errors import InvalidInput, MultiarmError, NotFound, WrongState
+from bandit.experiment import Experiment, StoredExperiment
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
 from bandit.memory import Memory, load
+from bandit.model import Text
 from bandit.outside import read as read_outside
-from bandit.results import Quality, Results, Segments, Series, days, results
+from bandit.results import SWITCHED_OFF, Quality, Results, Segments, Series, days, results
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retract, reward
 from bandit.running import Running
 from bandit.sample_size import SampleSize, SampleSizeRequest
-from bandit.settings import read as read_settings
 from bandit.sqlite import SQLiteStore
 from bandit.store import ExperimentRow, Reader, Standing
 from policies import Duration, Policy
@@ -86,7 +86,7 @@ class Engine:
         self._store = SQLiteStore(path, alone=not durable)
         try:
             self._memory = Memory(self._store, seed, outside)
-            read_settings(self._store.reader(), outside)  # what is not understood is found now
+            settings.read(self._store.reader(), outside)  # what is not understood is found now
             for row, standing in self._store.reader().experiments():
                 if row.status == "running":
                     _warm(load(row, standing).experiment)
@@ -95,7 +95,7 @@ class Engine:
             raise
         self._clock = clock
         self._journal: Journal = (GroupCommit if durable else Background)(self._memory, clock)
-        self.settings = Configuration(self, outside)
+        self.settings = Configuration(self, self._memory)
         self.keys = keys.Keys(self, self._memory, clock)
         os.register_at_fork(after_in_child=partial(_forked, weakref.ref(self)))
 
@@ -358,7 +358,8 @@ class Engine:
         running = self._memory.experiments.get(key)
         with self.reading() as reader:
             interval = running.cadence.interval if running else 0.0
-            return results(reader, *_found(reader, key), interval, self._clock(), method)
+            analysis = settings.read(reader, self._memory.outside).enable_statistical_analysis
+            return results(reader, *_found(reader, key), interval, self._clock(), method, analysis=analysis)
 
     def quality(self, key: str) -> Quality:
         """Everything that is odd about an experiment's data: what the results say, and what takes its log to see.
@@ -411,7 +412,12 @@ class Engine:
     def _settled(self, key: str) -> Iterator[tuple[Reader, Running]]:
         self._journal.settle()
         with self.reading() as reader:
+            self._check_analysis(reader)
             yield reader, load(*_found(reader, key))
+
+    def _check_analysis(self, reader: Reader) -> None:
+        if not settings.read(reader, self._memory.outside).enable_statistical_analysis:
+            raise WrongState(SWITCHED_OFF)
 
     def counterfactual(self, key: str, policy: str | Mapping[str, Any] | Policy) -> Counterfactual:
         """What an experiment would have earned a trial, so far, had another policy drawn its variants.
@@ -428,6 +434,7 @@ class Engine:
         asked = target.read(policy)
         self._journal.settle()
         with self.reading() as reader:
+            self._check_analysis(reader)
             return counterfactual(reader, *_found(reader, key), asked)
 
     def prior(self, metric: str, owner: str | None = None) -> Policy:
@@ -469,7 +476,9 @@ class Engine:
         A server does this once a second. Any number of processes may: what is done is done in one transaction with the
         record of it, so that it happens once.
         """
-        return self._journal.run(agenda.attend)
+        more = self._journal.run(agenda.attend)
+        self._journal.settle()
+        return more
 
     def check(self) -> None:
         """Does what a decision needs of the store, without deciding.
@@ -514,6 +523,12 @@ def _run_each(memory: Memory, function: Callable[..., Any], items: list[Any], no
         except MultiarmError as error:
             answers.append(error)
     return answers
+
+
+def _attend(memory: Memory, now: float) -> bool:
+    """Does what is due, and has the settings at hand for who asks outside of operations."""
+    settings.current(memory)
+    return agenda.attend(memory, now)
 
 
 def _nothing(memory: Memory, now: float) -> None:

@@ -1,11 +1,11 @@
 """API keys: who asks over HTTP, and what that one may do.
 
-A token is `multiarm_ID_SECRET`. It is shown once; what is kept of it is the SHA-256 of the secret, whose 256 random bits
-nobody can search, so that a hash made slow against guessing would only cost every request its time.
+A token is `multiarm_ID_SECRET`. It is shown once; what is kept of it is the SHA-256 of the secret, whose 256 random
+bits nobody can search, so that a hash made slow against guessing would only cost every request its time.
 
 A key is looked at when a request comes and again in the transaction that does what was asked, so one that was revoked,
-by whichever process, does nothing more. Once there is a key one is needed; keys that were revoked or have expired count,
-so that losing the last one opens nothing.
+by whichever process, does nothing more. Once there is a key one is needed; keys that were revoked or have expired
+count, so that losing the last one opens nothing.
 """
 
 import secrets
@@ -20,8 +20,8 @@ from bandit import documents
 from bandit.actor import Actor, By
 from bandit.documents import Kind, Owned
 from bandit.errors import Forbidden, InvalidInput, NotFound, Unauthorised, WrongState
-from bandit.experiment import Model
 from bandit.memory import Memory
+from bandit.model import Model
 from bandit.shelf import Host
 from bandit.store import Reader
 from policies import Duration
@@ -158,7 +158,7 @@ class Keys:
         """
         last: Mapping[str, StoredKey] | None = self._memory.documents.get(API_KEY.name)
         if token is None:
-            if last or (last is None or not rechecked) and self._read(_any):
+            if last or ((last is None or not rechecked) and self._read(_any)):
                 raise Unauthorised(
                     "an API key is needed: send it as `Authorization: Bearer KEY` or as `X-API-Key: KEY`"
                 )

@@ -8,10 +8,11 @@ from pydantic import ValidationError
 from bandit import settings
 from bandit.actor import By
 from bandit.errors import FieldError, InvalidInput, WrongState
-from bandit.experiment import Analysis, Experiment, Status, StoredExperiment, Variant
+from bandit.experiment import Analysis, Experiment, Status, StoredExperiment
 from bandit.memory import Memory
 from bandit.running import Running
 from bandit.store import Change, ExperimentRow
+from bandit.variant import Variant
 from policies import POLICIES
 
 Action = Literal["start", "pause", "resume", "complete", "stop", "archive"]

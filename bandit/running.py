@@ -33,6 +33,7 @@ class Running:
         "cadence",
         "configs",
         "contextual",
+        "control",
         "cost",
         "costs",
         "defaults",
@@ -71,6 +72,8 @@ class Running:
         total = sum(variant.weight for variant in variants)
         self.base = [variant.weight / total for variant in variants]
         self.full = tuple(arm for arm, weight in enumerate(self.base) if weight > 0.0)
+        marked = (arm for arm, variant in enumerate(variants) if variant.is_control)
+        self.control = next(marked, self.full[0])
         self.metrics = {metric.key: index for index, metric in enumerate(experiment.metrics)}
         self.primary = self.metrics[experiment.primary.key]
         self.bounds = [metric.bounds for metric in experiment.metrics]

@@ -15,8 +15,9 @@ from pydantic import Field, JsonValue, ValidationError, model_validator
 from bandit import documents
 from bandit.documents import Kind, Owned
 from bandit.errors import InvalidInput, StoreUnusable
-from bandit.experiment import Experiment, Key, Model
+from bandit.experiment import Experiment
 from bandit.memory import Memory, Outside
+from bandit.model import Key, Model
 from bandit.store import Reader
 from policies import Duration
 
@@ -31,7 +32,9 @@ class Settings(Model):
         default=True, description="Off: every unit is served the control, nothing is logged and nothing counts."
     )
     enable_feature_flags: bool = Field(default=True, description="Off: every flag gives its default.")
-    enable_statistical_analysis: bool = Field(default=True, description="Off: results give sizes, and compare nothing.")
+    enable_statistical_analysis: bool = Field(
+        default=True, description="Off: results give what was counted, and compare nothing."
+    )
     enable_automated_guardrails: bool = Field(
         default=True, description="Off: no guardrail, stopping rule or rollout acts by itself."
     )
@@ -99,10 +102,19 @@ SETTING = Kind("setting", StoredSetting)
 
 def current(memory: Memory) -> Settings:
     """The settings that hold for an operation. They are made anew only when one was changed."""
+    settings = cached(memory)
+    if settings is None:
+        kept = documents.all_of(memory, SETTING)
+        settings = merged(memory.outside, {name: one.value for name, one in kept.items()})
+        memory.settings = (kept, settings)
+    return settings
+
+
+def cached(memory: Memory) -> Settings | None:
+    """The settings of the last operation, for any thread; None where one was changed since."""
     made = memory.settings
     if made is None or made[0] is not memory.documents.get("setting"):
-        kept = documents.all_of(memory, SETTING)
-        made = memory.settings = (kept, merged(memory.outside, {name: one.value for name, one in kept.items()}))
+        return None
     settings: Settings = made[1]
     return settings
 

@@ -27,9 +27,8 @@ class DecisionText:
         found = self._shared.get((experiment, variant))
         if found is None or found[0] is not config:
             found = self._share(experiment, variant, config)
-        return (
-            f'{{"decision_id":"{number}",{found[1]},"propensity":{propensity!r},"epoch":{epoch},"reason":"{reason}"}}'
-        )
+        name = f'"{number}"' if number else "null"
+        return f'{{"decision_id":{name},{found[1]},"propensity":{propensity!r},"epoch":{epoch},"reason":"{reason}"}}'
 
     def _share(self, experiment: str, variant: str, config: object) -> tuple[object, str]:
         """Remembers a variant's part with the very config that it was written from, which is how a change shows."""

@@ -32,8 +32,6 @@ from bandit.sqlite import SQLiteStore
 from bandit.store import ExperimentRow, Reader, Standing
 from policies import Duration, Policy
 
-MOST_IN_BATCH = 1000
-
 Answers = list[Any]
 Decisions = list[Decision | MultiarmError]
 Statuses = list[str | MultiarmError]
@@ -238,8 +236,8 @@ class Engine:
         function: Callable[..., Any],
         arguments: Callable[[Request], tuple[Any, ...]],
     ) -> Answers:
-        if len(requests) > MOST_IN_BATCH:
-            raise InvalidInput(f"a batch has at most {MOST_IN_BATCH} items, given {len(requests)}")
+        if len(requests) > (most := self.settings.latest().batch_size):
+            raise InvalidInput.field("", f"a batch has at most {most} items, given {len(requests)}")
         items: list[tuple[Any, ...] | MultiarmError] = []
         for request in requests:
             try:

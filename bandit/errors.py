@@ -50,7 +50,7 @@ class InvalidInput(MultiarmError, ValueError):
     @classmethod
     def field(cls, field: str, message: str) -> "InvalidInput":
         """The error of a single field."""
-        return cls(f"{field}: {message}", [FieldError(field, message)])
+        return cls(f"{field}: {message}" if field else message, [FieldError(field, message)])
 
     @classmethod
     def of(cls, error: ValidationError) -> "InvalidInput":

@@ -16,10 +16,12 @@ from bandit import documents
 from bandit.documents import Kind, Owned
 from bandit.errors import InvalidInput, StoreUnusable
 from bandit.experiment import Experiment
-from bandit.memory import Memory, Outside
+from bandit.memory import MOST_CACHED, Memory, Outside
 from bandit.model import Key, Model
 from bandit.store import Reader
 from policies import Duration
+
+GREATEST_BATCH = 10_000
 
 Origin = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:\[\]-]{1,255}$")]
 
@@ -71,12 +73,15 @@ class Settings(Model):
         max_length=100,
         description="Origins such as https://app.example.org whose pages in a browser may ask the server.",
     )
-    batch_size: int = Field(default=1000, ge=1, le=10_000, description="Most items of one batch.")
+    batch_size: int = Field(default=1000, ge=1, le=GREATEST_BATCH, description="Most items of one batch.")
     flush_interval: Duration = Field(
         default=0.05, ge=0.001, le=60.0, description="How often an engine that is not durable writes."
     )
     flush_size: int = Field(
-        default=16_384, ge=1, le=16_384, description="Decisions and events that it writes without waiting for that."
+        default=MOST_CACHED // 2,
+        ge=1,
+        le=MOST_CACHED // 2,
+        description="Decisions and events that it writes without waiting for that.",
     )
 
     @model_validator(mode="after")

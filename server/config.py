@@ -9,7 +9,6 @@ import click
 
 from bandit.errors import MultiarmError
 from server.keys import opened
-from server.report import aligned
 
 _DB = click.option("--db", default="multiarm.db", show_default=True, type=click.Path(), help="SQLite file.")
 _CONFIG = click.option("--config", type=click.Path(), help="TOML file.  [default: MULTIARM_CONFIG, or none]")
@@ -37,8 +36,11 @@ def show(names: Sequence[str], db: str, config: str | None, *, as_json: bool) ->
     if as_json:
         click.echo(json.dumps([one.model_dump() for one in found]))
     else:
-        rows = [[one.name, json.dumps(one.value), one.source, one.description] for one in found]
-        click.echo(aligned([["name", "value", "from", ""], *rows]))
+        rows = [(one.name, json.dumps(one.value), one.source) for one in found]
+        wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row, one in zip(rows, found, strict=True):
+            cells = (cell.ljust(width) for cell, width in zip(row, wide, strict=True))
+            click.echo("  ".join([*cells, one.description]))
 
 
 @config.command(name="set")

@@ -10,6 +10,7 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from bandit.settings import GREATEST_BATCH
 from server.operations import HEADER_KEY
 from server.problems import PROBLEM, Problem
 from server.route import Changes, Route
@@ -120,7 +121,8 @@ def _operation(route: Route, references: Mapping[Any, Any]) -> dict[str, Any]:
     if route.takes is not None:
         taken = references[route.takes, "validation"]
         if route.many:
-            taken = {"type": "array", "minItems": 1, "maxItems": 1000, "items": taken}
+            most = "At most as many as the setting batch_size says, 1000 unless set."
+            taken = {"type": "array", "minItems": 1, "maxItems": GREATEST_BATCH, "items": taken, "description": most}
         more["requestBody"] = {"required": route.body_required, "content": {JSON: {"schema": taken}}}
     return {
         "operation_id": route.name,

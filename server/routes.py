@@ -10,11 +10,10 @@ from bandit.priors import Prior
 from bandit.results import Quality, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, StatusAnswer
 from bandit.sample_size import SampleSize, SampleSizeRequest
-from server import administration
+from server import administration, oversight
 from server.management import (
     Clone,
     CounterfactualQuery,
-    ExperimentList,
     Management,
     PriorQuery,
     ResultsQuery,
@@ -66,7 +65,7 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
             (*TAKES_BODY, 409, 503),
             status=201,
         ),
-        Route("GET", "/v1/experiments", "read", manage.experiments, None, ExperimentList, (503,)),
+        *oversight.routes(engine),
         Route("GET", experiment, "read", manage.get, None, StoredExperiment, (404, 503)),
         Route(
             "PATCH", experiment, "manage", manage.update, changes_of(Experiment), StoredExperiment, (400, 413, *changes)
@@ -98,7 +97,7 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
         Route(
             "GET", f"{experiment}/results", "read", manage.results, None, Results, (404, 422, 503), asks=ResultsQuery
         ),
-        Route("GET", f"{experiment}/quality", "read", manage.quality, None, Quality, (404, 503)),
+        Route("GET", f"{experiment}/quality", "read", manage.quality, None, Quality, (404, 409, 503)),
         Route(
             "GET",
             f"{experiment}/segments",
@@ -106,10 +105,12 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
             manage.segments,
             None,
             Segments,
-            (404, 422, 503),
+            (404, 409, 422, 503),
             asks=SegmentsQuery,
         ),
-        Route("GET", f"{experiment}/series", "read", manage.series, None, Series, (404, 422, 503), asks=SeriesQuery),
+        Route(
+            "GET", f"{experiment}/series", "read", manage.series, None, Series, (404, 409, 422, 503), asks=SeriesQuery
+        ),
         Route(
             "GET",
             f"{experiment}/counterfactual",
@@ -117,7 +118,7 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
             manage.counterfactual,
             None,
             Counterfactual,
-            (404, 422, 503),
+            (404, 409, 422, 503),
             asks=CounterfactualQuery,
         ),
         Route("GET", "/v1/metrics/<key>/prior", "read", manage.prior, None, Prior, (404, 422, 503), asks=PriorQuery),

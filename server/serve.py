@@ -6,6 +6,7 @@ import multiprocessing
 import shlex
 import socket
 from functools import partial
+from pathlib import Path
 
 import click
 from granian import Granian
@@ -35,19 +36,19 @@ def serve(db: str, host: str, port: int, workers: int, config: str | None, acces
     """Answer choose and reward over HTTP."""
     logging.config.dictConfig(LOGGING)
     address = ip_address(host)
-    port = claim(str(address), port)
     try:
+        if not (address.is_loopback or has_keys(db, config)):
+            raise click.BadParameter(
+                f"{host} can be reached from other machines, and no API key keeps them out yet; make one first: "
+                f"multiarm keys create --scope admin --owner NAME --db {shlex.quote(db)}",
+                param_hint="--host",
+            )
+        port = claim(str(address), port)
         # What would fail in a worker fails here, in one line; compiled policies are shared with them.
         with Engine(db, config=config) as engine:
             keyed = bool(engine.keys.list())
     except (MultiarmError, OSError) as error:
         raise click.ClickException(str(error)) from None
-    if not (address.is_loopback or keyed):
-        raise click.BadParameter(
-            f"{host} can be reached from other machines, and no API key keeps them out yet. Make one first:\n"
-            f"multiarm keys create --scope admin --owner NAME --db {shlex.quote(db)}",
-            param_hint="--host",
-        )
     server = Granian(
         "multiarm",
         address=str(address),
@@ -64,6 +65,14 @@ def serve(db: str, host: str, port: int, workers: int, config: str | None, acces
     place = Place(str(address), port, db, multiprocessing.Semaphore(1), keyed)
     load = partial(worker.load, place, workers=workers, config=config, access_log=access_log)
     server.serve(target_loader=load, wrap_loader=False)
+
+
+def has_keys(db: str, config: str | None) -> bool:
+    """Whether a file is there, and has API keys."""
+    if not Path(db).exists():
+        return False
+    with Engine(db, config=config) as engine:
+        return bool(engine.keys.list())
 
 
 def ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

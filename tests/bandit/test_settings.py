@@ -183,7 +183,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path):
 
 
 def test_values_written_as_text():
-    assert parse("holdout", "0.25") == 0.25
+    assert parse("holdout", "0.25") == parse("holdout", ".25") == 0.25
     assert parse("canary_steps", "[10, 100]") == [10, 100]
     with pytest.raises(InvalidInput, match="holdout: Input should be less than 1, given 4"):
         parse("holdout", "4")

@@ -3,36 +3,37 @@
 import json
 import os
 import subprocess
-import sys
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from bandit import Engine
 from bandit.client import Client
 from bandit.errors import Unauthorised
+from server.command import main
 
 
-def multiarm(folder, *arguments, fails=False, **variables):
-    """Runs a command, and gives what it says."""
-    command = [str(Path(sys.executable).with_name("multiarm")), *arguments]
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **variables}
-    )
-    assert (done.returncode != 0) == fails, done.stderr
-    assert "Traceback" not in done.stderr
+@pytest.fixture(autouse=True)
+def _folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def multiarm(*arguments, fails=False, **variables):
+    """Runs a command, in this process and so not in the server's, and gives what it says."""
+    done = CliRunner().invoke(main, arguments, env=variables)
+    assert (done.exit_code != 0) == fails, done.output
     return done.stderr.strip().splitlines()[-1] if fails else done.stdout
 
 
-def make(folder, scope, *options):
-    said = multiarm(folder, "keys", "create", "--db", "test.db", "--scope", scope, "--owner", "ann", "--json", *options)
+def make(scope):
+    said = multiarm("keys", "create", "--db", "test.db", "--scope", scope, "--owner", "ann", "--json")
     return json.loads(said)
 
 
-def test_beyond_loopback_with_a_key(start, tmp_path, copy):
-    admin = make(tmp_path, "admin")["token"]
+def test_beyond_loopback_with_a_key(start):
+    admin = make("admin")["token"]
     server = start("test.db", "--host", "0.0.0.0")
     assert "X-API-Key: $KEY" in server.out.read_text()
     command = server.out.read_text()
@@ -53,7 +54,7 @@ def test_a_revoked_key_is_good_for_nothing_in_any_worker(start, tmp_path, copy):
         engine.create(copy)
         engine.start("copy")
     server = start("test.db", "--workers", "2")
-    first = make(tmp_path, "decide")
+    first = make("decide")
 
     def tries(token, times=16):
         def one(number):  # a connection each, so that both workers are asked
@@ -69,11 +70,11 @@ def test_a_revoked_key_is_good_for_nothing_in_any_worker(start, tmp_path, copy):
 
     assert tries(first["token"]) == {200}
     assert tries(None) == {401}
-    assert "is revoked" in multiarm(tmp_path, "keys", "revoke", first["id"], "--db", "test.db")
+    assert "is revoked" in multiarm("keys", "revoke", first["id"], "--db", "test.db")
     assert tries(first["token"]) == tries(None) == {401}
-    listed = json.loads(multiarm(tmp_path, "keys", "list", "--db", "test.db", "--json"))
+    listed = json.loads(multiarm("keys", "list", "--db", "test.db", "--json"))
     assert [(key["id"], key["revoked_at"] is not None) for key in listed] == [(first["id"], True)]
-    table = multiarm(tmp_path, "keys", "list", "--db", "test.db")
+    table = multiarm("keys", "list", "--db", "test.db")
     assert first["last_four"] in table
     assert "revoked" in table
     assert first["token"] not in table
@@ -88,11 +89,11 @@ def test_settings_of_a_server(start, tmp_path, copy):
         assert client.create(copy).analysis.alpha == 0.2
         client.start("copy")
         assert client.choose("copy", "u").reason == "drawn"
-        said = multiarm(tmp_path, "config", "set", "enable_experiments", "false", "--db", "test.db")
+        said = multiarm("config", "set", "enable_experiments", "false", "--db", "test.db")
         assert said == "enable_experiments = false (stored)\n"
         off = client.choose("copy", "u")
         assert (off.id, off.variant, off.reason, off.propensity) == ("", "control", "experiments_off", 1.0)
-        multiarm(tmp_path, "config", "reset", "enable_experiments", "--db", "test.db")
+        multiarm("config", "reset", "enable_experiments", "--db", "test.db")
         assert client.choose("copy", "u").reason == "sticky"
         assert sum(variant.decisions for variant in client.results("copy").variants) == 2
     assert server.stop() == 0
@@ -100,7 +101,7 @@ def test_settings_of_a_server(start, tmp_path, copy):
 
 def test_the_commands_about_settings(tmp_path):
     def config(*arguments, **more):
-        return multiarm(tmp_path, "config", *arguments, **more)
+        return multiarm("config", *arguments, **more)
 
     assert "alpha  0.05  default  Of new experiments" in config("show", "alpha")
     assert not (tmp_path / "multiarm.db").exists()
@@ -126,12 +127,12 @@ def test_the_commands_about_settings(tmp_path):
     assert "MULTIARM_ALFA" in config("show", fails=True, MULTIARM_ALFA="1")
 
 
-def test_the_commands_about_keys(tmp_path):
-    assert "there is no such file" in multiarm(tmp_path, "keys", "list", fails=True)
-    said = multiarm(tmp_path, "keys", "create", "--scope", "read", "--owner", "ann", "--expires", "90d")
+def test_the_commands_about_keys():
+    assert "there is no such file" in multiarm("keys", "list", fails=True)
+    said = multiarm("keys", "create", "--scope", "read", "--owner", "ann", "--expires", "90d")
     assert said.startswith("multiarm_")
     assert len(said.splitlines()) == 1
     assert "expires: 'soon' given" in multiarm(
-        tmp_path, "keys", "create", "--scope", "read", "--owner", "ann", "--expires", "soon", fails=True
+        "keys", "create", "--scope", "read", "--owner", "ann", "--expires", "soon", fails=True
     )
-    assert "api_key 'nope' is unknown" in multiarm(tmp_path, "keys", "revoke", "nope", fails=True)
+    assert "api_key 'nope' is unknown" in multiarm("keys", "revoke", "nope", fails=True)

@@ -43,6 +43,11 @@ def current() -> Actor:
     return _actor.get()
 
 
+enter = _actor.set
+leave = _actor.reset
+"""What `acting` does at its two ends, for who has an Actor and no time: give `leave` what `enter` gave."""
+
+
 class acting:  # noqa: N801 - it reads as a function
     """Whatever the block changes is noted as changed by `name`, which may manage only what belongs to `owner`.
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from bandit import Engine
 from bandit.actor import Actor
 from bandit.errors import Forbidden, Unauthorised
-from bandit.keys import GRANTS, actor_of
+from bandit.keys import GRANTS, NOBODY
 from server.rate_limit import RateLimit
 from server.requests import Environ
 from server.route import Scope
@@ -40,16 +40,17 @@ class Access:
             RateLimited: It has asked too often.
             Forbidden: Its scope does not allow this.
         """
-        key = self._keys.identify(_token(environ), rechecked=rechecked)
-        if key is None:
+        known = self._keys.identify(_token(environ), rechecked=rechecked)
+        if known is None:
             self._check_open(environ)
-        else:
-            if key.rate is not None:
-                self._limit.take(key.key, key.rate)
-            if scope not in GRANTS[key.scope]:
-                enough = " or ".join(name for name, granted in GRANTS.items() if scope in granted)
-                raise Forbidden(f"the API key {key.key} is for {key.scope!r}; this takes one for {enough}")
-        return actor_of(key)
+            return NOBODY
+        key, actor, grants = known
+        if key.rate is not None:
+            self._limit.take(key.key, key.rate)
+        if scope not in grants:
+            enough = " or ".join(name for name, granted in GRANTS.items() if scope in granted)
+            raise Forbidden(f"the API key {key.key} is for {key.scope!r}; this takes one for {enough}")
+        return actor
 
     def _check_open(self, environ: Environ) -> None:
         """Without keys, this machine may ask, but no page of another site that somebody opens in a browser on it."""
@@ -64,6 +65,8 @@ def _token(environ: Environ) -> str | None:
     given: str | None = environ.get("HTTP_AUTHORIZATION")
     if given is None:
         return environ.get("HTTP_X_API_KEY")
+    if given.startswith("Bearer "):
+        return given[7:]
     kind, _, token = given.partition(" ")
     if kind.lower() != "bearer":
         raise Unauthorised("Authorization: must be `Bearer` and an API key")

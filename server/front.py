@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from bandit.actor import Actor, acting
+from bandit.actor import Actor, enter, leave
 from server.logs import log_request
 from server.metrics import Metrics
 from server.problems import PROBLEM, refuse
@@ -58,8 +58,11 @@ def answer_first(
         request_id = identify(environ)
         status = 200
         try:
-            with acting(*authorise(environ, "decide", rechecked=True)):
+            before = enter(authorise(environ, "decide", rechecked=True))
+            try:
                 body = operation(read_body(environ, most), environ.get("HTTP_IDEMPOTENCY_KEY"))
+            finally:
+                leave(before)
             line, headers = "200 OK", [("Content-Type", JSON)]
         except Exception as error:
             status, headers, body = refuse(error, request_id)

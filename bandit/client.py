@@ -12,6 +12,7 @@ import urllib3
 from pydantic import BaseModel
 
 from bandit.audit import Audit
+from bandit.cohort import Cohort
 from bandit.counterfactual import Counterfactual
 from bandit.decision import ChooseRequest, Decision
 from bandit.effects import Factorial
@@ -19,7 +20,7 @@ from bandit.errors import BY_STATUS, FieldError, InvalidInput, MultiarmError
 from bandit.experiment import Experiment, StoredExperiment
 from bandit.listing import MOST_ON_A_PAGE, Filters, Page
 from bandit.priors import Prior
-from bandit.remote import RemoteConfiguration, RemoteKeys, new_key
+from bandit.remote import RemoteConfiguration, RemoteKeys, RemoteShelf, new_key
 from bandit.results import Quality, Results, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest
 from bandit.sample_size import SampleSize, SampleSizeRequest
@@ -76,12 +77,14 @@ class Client:
         )
         self.keys = RemoteKeys(self._ask)
         self.settings = RemoteConfiguration(self._ask)
+        self.cohorts = RemoteShelf(self._ask, "/v1/cohorts", Cohort)
 
     def choose(
         self,
         experiment: str,
         unit: str | None = None,
         *,
+        units: Mapping[str, str] | None = None,
         context: Mapping[str, Any] | None = None,
         attributes: Mapping[str, Any] | None = None,
         eligible: Sequence[str] | None = None,
@@ -92,6 +95,7 @@ class Client:
         request = {
             "experiment": experiment,
             "unit": unit,
+            "units": None if units is None else dict(units),
             "context": None if context is None else dict(context),
             "attributes": None if attributes is None else dict(attributes),
             "eligible": None if eligible is None else list(eligible),
@@ -355,7 +359,9 @@ def _item(answer: Any) -> Any:
 
 
 def _decision(answer: dict[str, Any]) -> Decision:
-    return Decision(answer["decision_id"] or "", *(answer[name] for name in Decision._fields[1:]))
+    shadow = tuple(_decision(other) for other in answer.get("shadow", ()))
+    fields = {name: answer[name] for name in Decision._fields[1:-1]}
+    return Decision(id=answer["decision_id"] or "", shadow=shadow, **fields)
 
 
 def _status(answer: dict[str, str]) -> str:

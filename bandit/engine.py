@@ -15,13 +15,15 @@ from pydantic import TypeAdapter, ValidationError
 from bandit import agenda, audit, keys, lifecycle, listing, priors, settings, target, validation, verify
 from bandit.actor import By, current
 from bandit.audit import Audit
-from bandit.choose import activate, choose
+from bandit.choose import choose
+from bandit.cohort import COHORT
 from bandit.configuration import Configuration
 from bandit.counterfactual import Counterfactual, counterfactual
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
 from bandit.effects import Factorial
 from bandit.errors import InvalidInput, MultiarmError, NotFound, WrongState
 from bandit.experiment import Experiment, StoredExperiment
+from bandit.exposure import activate
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
 from bandit.listing import Filters, Page
 from bandit.memory import Memory, load
@@ -31,6 +33,7 @@ from bandit.results import SWITCHED_OFF, Quality, Results, Segments, Series, day
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retract, reward
 from bandit.running import Running
 from bandit.sample_size import SampleSize, SampleSizeRequest
+from bandit.shelf import Shelf
 from bandit.sqlite import SQLiteStore
 from bandit.store import ExperimentRow, Reader, Standing
 from bandit.traffic import Traffic, Weights, rebalance, traffic
@@ -100,6 +103,7 @@ class Engine:
         self._journal: Journal = (GroupCommit if durable else Background)(self._memory, clock)
         self.settings = Configuration(self, self._memory)
         self.keys = keys.Keys(self, self._memory, clock)
+        self.cohorts = Shelf(self, COHORT)
         os.register_at_fork(after_in_child=partial(_forked, weakref.ref(self)))
 
     def choose(
@@ -107,6 +111,7 @@ class Engine:
         experiment: str,
         unit: str | None = None,
         *,
+        units: Mapping[str, str] | None = None,
         context: Mapping[str, Any] | None = None,
         attributes: Mapping[str, Any] | None = None,
         eligible: Sequence[str] | None = None,
@@ -118,6 +123,7 @@ class Engine:
         Args:
             experiment: The key of a running experiment.
             unit: Who is assigned; a sticky experiment keeps its variant for it.
+            units: Units by kind, such as user and session, instead of `unit`: the experiment assigns one of its kind.
             context: What the policy reads: for each feature that the experiment declares a number, or an object with
                 a number for each variant. Without declared features, anything that is worth keeping with the decision.
             attributes: What targeting and segments read.
@@ -134,6 +140,8 @@ class Engine:
         given: dict[str, Any] = {"experiment": experiment}
         if unit is not None:
             given["unit"] = unit
+        if units is not None:
+            given["units"] = dict(units)
         if context is not None:
             given["context"] = dict(context)
         if attributes is not None:

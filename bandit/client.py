@@ -20,7 +20,7 @@ from bandit.errors import BY_STATUS, FieldError, InvalidInput, MultiarmError
 from bandit.experiment import Experiment, StoredExperiment
 from bandit.listing import MOST_ON_A_PAGE, Filters, Page
 from bandit.priors import Prior
-from bandit.remote import RemoteShelf, new_key
+from bandit.remote import RemoteConfiguration, RemoteKeys, RemoteShelf, new_key
 from bandit.results import Quality, Results, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest
 from bandit.sample_size import SampleSize, SampleSizeRequest
@@ -50,23 +50,33 @@ class Client:
     Args:
         url: Where the server is, as `http://127.0.0.1:8000`.
         timeout: Seconds to wait for a connection, and again for each answer.
-        retries: How often a call is repeated where no answer came or the server was overloaded. Every write carries an
-            idempotency key, its own or a new one, so a repeat counts once.
+        retries: How often a call is repeated where no answer came, or the server was overloaded or asked too often.
+            Every write carries an idempotency key, its own or a new one, so a repeat counts once.
         headers: Sent with every request.
+        key: The API key, where the server asks for one.
 
     Methods take, return and raise what those of `Engine` do, and `Unreachable` when the last try had no answer.
     """
 
     def __init__(
-        self, url: str, *, timeout: float = 5.0, retries: int = 3, headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        *,
+        timeout: float = 5.0,
+        retries: int = 3,
+        headers: Mapping[str, str] | None = None,
+        key: str | None = None,
     ) -> None:
+        given = {} if key is None else {"Authorization": f"Bearer {key}"}
         self.url = url.rstrip("/")
         self._retries = retries
         self._pool = urllib3.PoolManager(
             maxsize=64,
             timeout=urllib3.Timeout(connect=timeout, read=timeout),
-            headers={**(headers or {}), "Content-Type": "application/json", "Accept": "application/json"},
+            headers={**given, **(headers or {}), "Content-Type": "application/json", "Accept": "application/json"},
         )
+        self.keys = RemoteKeys(self._ask)
+        self.settings = RemoteConfiguration(self._ask)
         self.cohorts = RemoteShelf(self._ask, "/v1/cohorts", Cohort)
 
     def choose(
@@ -292,7 +302,7 @@ class Client:
             else:
                 if response.status < 300:
                     return response.data
-                if response.status != 503 or failed == self._retries:
+                if response.status not in (429, 503) or failed == self._retries:
                     raise _problem(response.status, response.data)
                 time.sleep(_pause(failed, response.headers.get("Retry-After")))
             failed += 1

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar, Unpack
 
 from pydantic import TypeAdapter, ValidationError
 
-from bandit import agenda, audit, lifecycle, listing, priors, target, validation, verify
+from bandit import agenda, audit, keys, lifecycle, listing, priors, settings, target, validation, verify
 from bandit.actor import By, current
 from bandit.audit import Audit
 from bandit.choose import choose
@@ -21,7 +21,7 @@ from bandit.configuration import Configuration
 from bandit.counterfactual import Counterfactual, counterfactual
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
 from bandit.effects import Factorial
-from bandit.errors import InvalidInput, MultiarmError, NotFound
+from bandit.errors import InvalidInput, MultiarmError, NotFound, WrongState
 from bandit.experiment import Experiment, StoredExperiment
 from bandit.exposure import activate
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
@@ -29,19 +29,16 @@ from bandit.listing import Filters, Page
 from bandit.memory import Memory, load, parse
 from bandit.model import Text
 from bandit.outside import read as read_outside
-from bandit.results import Quality, Results, Segments, Series, days, results
+from bandit.results import SWITCHED_OFF, Quality, Results, Segments, Series, days, results
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retract, reward
 from bandit.running import Running
 from bandit.sample_size import SampleSize, SampleSizeRequest
-from bandit.settings import read as read_settings
 from bandit.shelf import Shelf
 from bandit.sqlite import SQLiteStore
 from bandit.store import ExperimentRow, Reader, Standing
 from bandit.traffic import Traffic, Weights, rebalance, traffic
 from bandit.validation import Validation
 from policies import Duration, Policy
-
-MOST_IN_BATCH = 1000
 
 Answers = list[Any]
 Decisions = list[Decision | MultiarmError]
@@ -95,7 +92,7 @@ class Engine:
         self._store = SQLiteStore(path, alone=not durable)
         try:
             self._memory = Memory(self._store, seed, outside)
-            read_settings(self._store.reader(), outside)  # what is not understood is found now
+            settings.read(self._store.reader(), outside)  # what is not understood is found now
             for row, standing in self._store.reader().experiments():
                 if row.status == "running":
                     _warm(load(row, standing).experiment)
@@ -104,7 +101,8 @@ class Engine:
             raise
         self._clock = clock
         self._journal: Journal = (GroupCommit if durable else Background)(self._memory, clock)
-        self.settings = Configuration(self, outside)
+        self.settings = Configuration(self, self._memory)
+        self.keys = keys.Keys(self, self._memory, clock)
         self.cohorts = Shelf(self, COHORT)
         os.register_at_fork(after_in_child=partial(_forked, weakref.ref(self)))
 
@@ -158,11 +156,11 @@ class Engine:
             request = _choose_request(given)
         except ValidationError as error:
             raise InvalidInput.of(error) from error
-        return self._journal.run(choose, request)
+        return self._run(choose, request)
 
     def decide(self, request: ChooseRequest) -> Decision:
         """`choose` for a request that was validated already."""
-        return self._journal.run(choose, request)
+        return self._run(choose, request)
 
     def activate(self, decision_id: str) -> str:
         """Makes a deferred decision count from now on.
@@ -171,7 +169,7 @@ class Engine:
             NotFound: The decision is unknown.
         """
         request = _valid(ActivateRequest.model_validate, {"decision_id": decision_id})
-        return self._journal.run(activate, decode(request.decision_id))
+        return self._run(activate, decode(request.decision_id))
 
     def reward(
         self, decision_id: str, value: float, metric: str | None = None, *, idempotency_key: str | None = None
@@ -208,9 +206,7 @@ class Engine:
 
     def settle(self, request: RewardRequest) -> str:
         """`reward` for a request that was validated already."""
-        return self._journal.run(
-            reward, decode(request.decision_id), request.metric, request.value, request.idempotency_key
-        )
+        return self._run(reward, decode(request.decision_id), request.metric, request.value, request.idempotency_key)
 
     def retract(self, decision_id: str, metric: str | None = None) -> str:
         """Takes back all that was told of a decision for one metric.
@@ -221,7 +217,7 @@ class Engine:
             WrongState: The experiment is archived.
         """
         request = _valid(RetractRequest.model_validate, {"decision_id": decision_id, "metric": metric})
-        return self._journal.run(retract, decode(request.decision_id), request.metric)
+        return self._run(retract, decode(request.decision_id), request.metric)
 
     def choose_batch(self, requests: Sequence[ChooseRequest | Mapping[str, Any]]) -> Decisions:
         """Decides many at once, in one transaction; each has its own answer or error."""
@@ -253,8 +249,8 @@ class Engine:
         function: Callable[..., Any],
         arguments: Callable[[Request], tuple[Any, ...]],
     ) -> Answers:
-        if len(requests) > MOST_IN_BATCH:
-            raise InvalidInput(f"a batch has at most {MOST_IN_BATCH} items, given {len(requests)}")
+        if len(requests) > (most := self.settings.latest().batch_size):
+            raise InvalidInput.field("", f"a batch has at most {most} items, given {len(requests)}")
         items: list[tuple[Any, ...] | MultiarmError] = []
         for request in requests:
             try:
@@ -264,7 +260,7 @@ class Engine:
                 items.append(InvalidInput.of(error))
             except MultiarmError as error:
                 items.append(error)
-        return self._journal.run(_run_each, function, items)
+        return self._run(_run_each, function, items)
 
     def create(
         self, experiment: Experiment | Mapping[str, Any], *, idempotency_key: str | None = None
@@ -333,8 +329,16 @@ class Engine:
         The operation is called with who asks, and the key, in its place. When this returns, what it did is kept.
         """
         by = By(current(), _valid(_token, arguments[-1]))
-        done = self._journal.run(function, *arguments[:-1], by)
+        done = self._run(function, *arguments[:-1], by)
         self._journal.flush()
+        return done
+
+    def _run(self, function: Callable[..., Managed], *arguments: object) -> Managed:
+        """Runs an operation, if whoever asks may still ask."""
+        actor = current()
+        if actor.key is None:
+            return self._journal.run(function, *arguments)
+        done: Managed = self._journal.run(keys.checked, actor, function, *arguments)
         return done
 
     def get(self, key: str) -> StoredExperiment:
@@ -453,7 +457,8 @@ class Engine:
         running = self._memory.experiments.get(key)
         with self.reading() as reader:
             interval = running.cadence.interval if running else 0.0
-            return results(reader, *_found(reader, key), interval, self._clock(), method)
+            analysis = settings.read(reader, self._memory.outside).enable_statistical_analysis
+            return results(reader, *_found(reader, key), interval, self._clock(), method, analysis=analysis)
 
     def quality(self, key: str) -> Quality:
         """Everything that is odd about an experiment's data: what the results say, and what takes its log to see.
@@ -506,7 +511,12 @@ class Engine:
     def _settled(self, key: str) -> Iterator[tuple[Reader, Running]]:
         self._journal.settle()
         with self.reading() as reader:
+            self._check_analysis(reader)
             yield reader, load(*_found(reader, key))
+
+    def _check_analysis(self, reader: Reader) -> None:
+        if not settings.read(reader, self._memory.outside).enable_statistical_analysis:
+            raise WrongState(SWITCHED_OFF)
 
     def counterfactual(self, key: str, policy: str | Mapping[str, Any] | Policy) -> Counterfactual:
         """What an experiment would have earned a trial, so far, had another policy drawn its variants.
@@ -523,6 +533,7 @@ class Engine:
         asked = target.read(policy)
         self._journal.settle()
         with self.reading() as reader:
+            self._check_analysis(reader)
             return counterfactual(reader, *_found(reader, key), asked)
 
     def prior(self, metric: str, owner: str | None = None) -> Policy:
@@ -564,7 +575,7 @@ class Engine:
         A server does this once a second. Any number of processes may: what is done is done in one transaction with the
         record of it, so that it happens once.
         """
-        more = self._journal.run(agenda.attend)
+        more = self._journal.run(_attend)
         self._journal.settle()
         return more
 
@@ -611,6 +622,12 @@ def _run_each(memory: Memory, function: Callable[..., Any], items: list[Any], no
         except MultiarmError as error:
             answers.append(error)
     return answers
+
+
+def _attend(memory: Memory, now: float) -> bool:
+    """Does what is due, and has the settings at hand for who asks outside of operations."""
+    settings.current(memory)
+    return agenda.attend(memory, now)
 
 
 def _nothing(memory: Memory, now: float) -> None:

@@ -10,7 +10,7 @@ from bandit.priors import Prior
 from bandit.results import Quality, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, StatusAnswer
 from bandit.sample_size import SampleSize, SampleSizeRequest
-from server import documents, oversight
+from server import administration, documents, oversight
 from server.management import (
     Clone,
     CounterfactualQuery,
@@ -97,7 +97,7 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
         Route(
             "GET", f"{experiment}/results", "read", manage.results, None, Results, (404, 422, 503), asks=ResultsQuery
         ),
-        Route("GET", f"{experiment}/quality", "read", manage.quality, None, Quality, (404, 503)),
+        Route("GET", f"{experiment}/quality", "read", manage.quality, None, Quality, (404, 409, 503)),
         Route(
             "GET",
             f"{experiment}/segments",
@@ -105,10 +105,12 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
             manage.segments,
             None,
             Segments,
-            (404, 422, 503),
+            (404, 409, 422, 503),
             asks=SegmentsQuery,
         ),
-        Route("GET", f"{experiment}/series", "read", manage.series, None, Series, (404, 422, 503), asks=SeriesQuery),
+        Route(
+            "GET", f"{experiment}/series", "read", manage.series, None, Series, (404, 409, 422, 503), asks=SeriesQuery
+        ),
         Route(
             "GET",
             f"{experiment}/counterfactual",
@@ -116,11 +118,12 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
             manage.counterfactual,
             None,
             Counterfactual,
-            (404, 422, 503),
+            (404, 409, 422, 503),
             asks=CounterfactualQuery,
         ),
         Route("GET", "/v1/metrics/<key>/prior", "read", manage.prior, None, Prior, (404, 422, 503), asks=PriorQuery),
         Route("POST", "/v1/sample-size", "read", manage.sample_size, SampleSizeRequest, SampleSize, TAKES_BODY),
+        *administration.routes(engine),
         *documents.routes(engine.cohorts, "/v1/cohorts"),
         Route("GET", "/healthz", "public", _alive, None, Health, ()),
         Route("GET", "/readyz", "public", ready, None, Health, (503,)),

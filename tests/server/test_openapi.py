@@ -39,11 +39,14 @@ def api():
     engine.start("where")
     decisions = [engine.choose("run", f"u{number}", defer=number % 2 == 0).id for number in range(4)]
     decisions += [engine.choose("where", f"u{number}", context={"hour": number}).id for number in range(2)]
-    return create_app(engine), decisions
+    return create_app(engine), decisions, engine
 
 
-APP, DECISIONS = api()
+APP, DECISIONS, ENGINE = api()
+# A fuzz makes keys, after which one is needed.
+TOKEN = ENGINE.keys.create({"scope": "admin", "owner": "fuzz"}).token
 SCHEMA = schemathesis.openapi.from_wsgi("/openapi.json", APP)
+SCHEMA.config.generation.update(with_security_parameters=False)
 OPERATIONS = {operation.ok().label: operation.ok() for operation in SCHEMA.get_all_operations()}
 KEYS = ["run", "shadow", "few", "where", "draft", "paused", "over", "new", "nope"]
 
@@ -146,9 +149,10 @@ def test_every_route_withstands_a_fuzz(label, mode):
     def fuzz(case, data):
         if mode is GenerationMode.POSITIVE:
             meet(data, case)
-        case.call_and_validate(checks=checks)
+        case.call_and_validate(checks=checks, headers={"X-API-Key": TOKEN})
 
     fuzz()
+    ENGINE.settings.reset()
 
 
 @pytest.mark.parametrize("label", OPERATIONS)
@@ -156,6 +160,6 @@ def test_methods_that_are_not_described_are_405(label):
     path = label.partition(" ")[2].replace("{key}", "run")
     allowed = {method.upper() for method in APP.api_doc["paths"][label.partition(" ")[2]]}
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"} - allowed:
-        answer = APP.test_client().open(path, method=method)
+        answer = APP.test_client().open(path, method=method, headers={"X-API-Key": TOKEN})
         assert answer.status_code == 405
         assert allowed <= set(answer.headers["Allow"].split(", "))

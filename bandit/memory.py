@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -67,6 +68,7 @@ class Memory:
         self.draws: dict[int, Draw] = {}
         self.models: dict[tuple[int, int, int], Array] = {}
         self.touched: set[Running] = set()
+        self.looks: set[int] = set()
         self.documents: dict[str, Mapping[str, Any]] = {}
 
     def refresh(self) -> None:
@@ -136,6 +138,8 @@ class Memory:
             for arm, metric, sums in reader.sums(row.id, ALL_EPOCHS):
                 if metric == running.cost:
                     running.costs.add(arm, sums[0], sums[1] + sums[0] * origin)
+        if running.guards is not None:
+            running.guards.load(partial(reader.sums_since, row.id))
         logged = reader.epoch(row.id, standing.epoch, EVERYONE) if standing.epoch else None
         if running.contextual is not None:
             running.contextual.restore(reader.models(row.id))
@@ -156,6 +160,8 @@ class Memory:
         fresh.inherited = running.inherited
         if fresh.costs is not None and running.costs is not None:
             fresh.costs.inherit(running.costs)
+        if fresh.guards is not None:
+            fresh.guards.inherit(running.guards)
         fresh.cadence = self._cadence(fresh)
         fresh.adopt(running.epoch, running.weights + [0.0] * new, 0.0)
         definition = experiment.model_dump_json(exclude={"epoch"})
@@ -183,7 +189,7 @@ class Memory:
                 self.allocation(running, EVERYONE, now)
             else:
                 self.batch.epochs.append(EpochRow(running.id, running.epoch, EVERYONE, "null", "null", now))
-                if running.every:  # else its state is that of the sums
+                if running.every or running.frozen:  # else its state is that of the sums
                     state = running.contextual.snapshot.tobytes()
                     self.batch.snapshots[running.id] = (running.id, running.epoch, state)
         self.touched.add(running)
@@ -210,15 +216,15 @@ class Memory:
     def allocation(self, running: Running, mask: str, now: float) -> Allocation:
         """What the current epoch draws from for a mask, logged when it is first asked for.
 
-        Where the epoch's weights leave the eligible arms nothing (an index policy puts all on one arm), the policy is
-        asked about those arms alone.
+        Where the epoch's weights leave the eligible arms nothing (an index policy puts all on one arm, which may have
+        been paused since), the policy is asked about those arms alone.
         """
         place = (running.id, running.epoch, mask)
         if logged := self.store.reader().epoch(*place):
             allocation = running.allocate(mask, json.loads(logged.weights))
         else:
             weights, members = running.weights, running.members(mask)
-            if mask and sum(weights[arm] for arm in members) <= 0.0:
+            if sum(weights[arm] for arm in members) <= 0.0:
                 weights = running.learner.weights(now, members)
             allocation = running.allocate(mask, weights)
             distribution = json.dumps(allocation.probabilities)
@@ -366,11 +372,15 @@ class Memory:
         if after == before:
             return
         running, row = head.running, head.row
+        guards = running.guards
         for metric in after if before.keys() <= after.keys() else before.keys() | after.keys():
             old, new = before.get(metric), after.get(metric)
             if old != new:
                 delta = moments(old, new, running.origins[metric], row.propensity)
                 add(self.batch.statistics, (running.id, row.epoch, row.variant, metric), delta)
+                if guards is not None and metric in guards.by_metric:
+                    if guards.add(metric, row.epoch, row.variant, delta):
+                        self.looks.add(running.id)
         if running.ratios:
             gone, come = running.products(before), running.products(after)
             for ratio in gone.keys() | come.keys():

@@ -10,6 +10,7 @@ from bandit.contextual import ContextualLearner
 from bandit.cost import Costs
 from bandit.errors import InvalidInput
 from bandit.experiment import StoredExperiment
+from bandit.guards import guards
 from bandit.learner import Cadence, Learner
 from policies import Fixed
 
@@ -40,7 +41,9 @@ class Running:
         "every",
         "experiment",
         "fixed",
+        "frozen",
         "full",
+        "guards",
         "half_life",
         "id",
         "inherited",
@@ -68,8 +71,9 @@ class Running:
         self.arms = {key: arm for arm, key in enumerate(self.keys)}
         self.configs = [variant.config for variant in variants]
         self.marks = [mark(key) for key in self.keys]
-        total = sum(variant.weight for variant in variants)
-        self.base = [variant.weight / total for variant in variants]
+        shares = experiment.shares
+        total = sum(shares)
+        self.base = [share / total for share in shares]
         self.full = tuple(arm for arm, weight in enumerate(self.base) if weight > 0.0)
         self.metrics = {metric.key: index for index, metric in enumerate(experiment.metrics)}
         self.primary = self.metrics[experiment.primary.key]
@@ -95,6 +99,8 @@ class Running:
         self.cadence = Cadence(experiment.reweight.budget)
         self.cost = None if experiment.cost is None else self.metrics[experiment.cost.metric]
         self.costs = None if experiment.cost is None else Costs(len(self.keys), experiment.cost.limit)
+        self.guards = guards(experiment)
+        self.frozen = experiment.frozen
         self.epoch = experiment.epoch
         self.learned = self.weighed = 0
         self.serial = 0
@@ -142,19 +148,27 @@ class Running:
     def stale(self, now: float) -> bool:
         """Whether something was learnt, or enough forgotten, since the weights were computed `every` ago or earlier."""
         age = now - self._computed_at
-        if 0.0 <= age < self.every:
+        if self.frozen or 0.0 <= age < self.every:
             return False
         if self.learned != self.weighed:
             return self.cadence.due()
         return self.half_life is not None and self.learned > 0 and age > self.half_life / 100.0 and self.cadence.due()
 
     def recompute(self, now: float, *, anew: bool = False) -> bool:
-        """Asks the policy for its weights; true where they changed, or `anew`, so that a new epoch begins."""
+        """Asks the policy for its weights; true where they changed, or `anew`, so that a new epoch begins.
+
+        Frozen ones stay as they are, of an epoch that was begun.
+        """
         if self.contextual is not None:
             self.weighed = self.learned
             self.adopt(self.epoch + 1, self.base, now)
-            self.contextual.begin(self.learner.state(now))
+            if not self.frozen:
+                self.contextual.begin(self.learner.state(now))
             return True
+        if self.frozen and self.epoch:
+            if anew:
+                self.adopt(self.epoch + 1, self.weights, now)
+            return anew
         started = time.perf_counter()
         weights = self.learner.weights(now, self.full)
         if self.costs is not None:

@@ -1,0 +1,58 @@
+"""Sums of the metrics that are guarded, in memory, and when they have grown enough to be looked at again."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+GROWTH = 1.05
+"""Between two looks at an arm. A sequential test may be looked at whenever one likes; so many looks cost little."""
+
+
+class Extent(NamedTuple):
+    """What a tally adds up: the metric, by its place, of trials that were decided in an epoch or later."""
+
+    metric: int
+    since: int
+
+
+class Tally:
+    """Count, sum and sum of squares, less the origin, of each arm's values. `ripe` are the arms that want a look.
+
+    Args:
+        extent: Of what.
+        arms: How many there are.
+        minimum: Count from which on an arm is looked at.
+    """
+
+    __slots__ = ("_due", "_minimum", "extent", "ripe", "since", "sums")
+
+    def __init__(self, extent: Extent, arms: int, minimum: int) -> None:
+        self.extent = extent
+        self.since = extent.since
+        self.sums = [[0.0, 0.0, 0.0] for _ in range(arms)]
+        self.ripe: set[int] = set()
+        self._minimum = minimum
+        self._due = [float(minimum)] * arms
+
+    def add(self, arm: int, delta: Sequence[float]) -> bool:
+        """Adds to the sums of an arm; true where it wants a look."""
+        row = self.sums[arm]
+        row[0] += delta[0]
+        row[1] += delta[1]
+        row[2] += delta[2]
+        if row[0] < self._due[arm]:
+            return False
+        self.ripe.add(arm)
+        return True
+
+    def looked(self) -> None:
+        """Notes a look at the arms that wanted one."""
+        for arm in self.ripe:
+            self._due[arm] = max(self._minimum, self.sums[arm][0] * GROWTH)
+        self.ripe.clear()
+
+    def inherit(self, past: "Tally") -> None:
+        """Takes over the sums of the same arms, the first ones."""
+        for arm, sums in enumerate(past.sums):
+            self.sums[arm] = sums
+            self._due[arm] = max(self._minimum, past._due[arm])
+        self.ripe = past.ripe

@@ -32,6 +32,8 @@ def attend(memory: Memory, now: float) -> bool:
     for number in numbers:
         waiting = memory.batch.wakes.get(number, 0.0)
         if waiting is not None and waiting <= now:
+            memory.batch.wakes[number] = None
             wanted = [at for duty in DUTIES if (at := duty(memory, memory.numbered(number), now)) is not None]
-            memory.batch.wakes[number] = min(wanted, default=None)
+            if memory.batch.wakes[number] is None:  # else a duty has changed the experiment
+                memory.batch.wakes[number] = min(wanted, default=None)
     return len(numbers) == MOST_AT_ONCE

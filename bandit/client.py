@@ -3,7 +3,6 @@
 import json
 import random
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +16,7 @@ from bandit.decision import ChooseRequest, Decision
 from bandit.errors import BY_STATUS, FieldError, InvalidInput, MultiarmError
 from bandit.experiment import Experiment, StoredExperiment
 from bandit.priors import Prior
+from bandit.remote import new_key
 from bandit.results import Quality, Results, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest
 from bandit.sample_size import SampleSize, SampleSizeRequest
@@ -83,7 +83,7 @@ class Client:
             "attributes": None if attributes is None else dict(attributes),
             "eligible": None if eligible is None else list(eligible),
             "defer": defer,
-            "idempotency_key": idempotency_key or _new_key(),
+            "idempotency_key": idempotency_key or new_key(),
         }
         return _decision(json.loads(self._ask("POST", "/v1/choose", request)))
 
@@ -95,7 +95,7 @@ class Client:
             "decision_id": decision_id,
             "value": value,
             "metric": metric,
-            "idempotency_key": idempotency_key or _new_key(),
+            "idempotency_key": idempotency_key or new_key(),
         }
         return _status(json.loads(self._ask("POST", "/v1/reward", request)))
 
@@ -223,7 +223,7 @@ class Client:
         self.close()
 
     def _manage(self, method: str, path: str, body: object, key: str | None) -> StoredExperiment:
-        answer = self._ask(method, f"/v1/experiments{path}", body, key or _new_key())
+        answer = self._ask(method, f"/v1/experiments{path}", body, key or new_key())
         return StoredExperiment.model_validate_json(answer)
 
     def _batch(self, path: str, items: Answers) -> Answers:
@@ -261,10 +261,6 @@ def _pause(failed: int, asked: str | None = None) -> float:
     return min(least, LONGEST_PAUSE) * (1.0 + random.random() / 2.0)  # noqa: S311 - not a secret
 
 
-def _new_key() -> str:
-    return uuid.uuid4().hex
-
-
 def _path(*parts: str) -> str:
     return "".join(f"/{quote(part, safe='')}" for part in parts)
 
@@ -284,7 +280,7 @@ def _plain(request: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
 
 def _keyed(request: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
     plain = _plain(request)
-    return {**plain, "idempotency_key": plain.get("idempotency_key") or _new_key()}
+    return {**plain, "idempotency_key": plain.get("idempotency_key") or new_key()}
 
 
 def _item(answer: Any) -> Any:

@@ -1,14 +1,14 @@
 """Definitions beside experiments, such as flags: kept as JSON, audited, owned, and parsed once by every process."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 from pydantic import Field, ValidationError
 
 from bandit.actor import By
 from bandit.errors import InvalidInput, NotFound, StoreUnusable, WrongState
-from bandit.experiment import Key, Model
 from bandit.memory import Memory
+from bandit.model import Key, Model
 from bandit.store import Change, Document
 
 
@@ -23,10 +23,16 @@ Body = TypeVar("Body", bound=Owned)
 
 
 class Kind(NamedTuple, Generic[Body]):
-    """A kind of document: its name, in the store and in messages, and its model."""
+    """A kind of document: its name, in the store and in messages, and its model.
+
+    `check` is asked before one is written, and `release` before one is removed; they raise where the rest of what is
+    stored forbids it.
+    """
 
     name: str
     model: type[Body]
+    check: Callable[[Memory, Body], None] | None = None
+    release: Callable[[Memory, Body], None] | None = None
 
     def parse(self, document: Document) -> Body:
         """A document as its model.
@@ -68,7 +74,7 @@ def find(memory: Memory, kind: Kind[Body], key: str) -> Body:
     return found
 
 
-def create(memory: Memory, kind: Kind[Body], body: Body, by: By, now: float) -> Body:
+def create(memory: Memory, body: Body, by: By, now: float, *, kind: Kind[Body]) -> Body:
     """Enters a new document, as the actor's own unless it says whose it is.
 
     Raises:
@@ -82,12 +88,14 @@ def create(memory: Memory, kind: Kind[Body], body: Body, by: By, now: float) -> 
     if not body.owner and by.actor.owner is not None:
         body = body.model_copy(update={"owner": by.actor.owner})
     by.actor.check(body.owner)
+    if kind.check is not None:
+        kind.check(memory, body)
     put(memory, kind, body)
     note(memory, kind.name, body.key, "create", by, now)
     return body
 
 
-def update(memory: Memory, kind: Kind[Body], key: str, changes: Mapping[str, Any], by: By, now: float) -> Body:
+def update(memory: Memory, key: str, changes: Mapping[str, Any], by: By, now: float, *, kind: Kind[Body]) -> Body:
     """Changes fields of a document.
 
     Raises:
@@ -106,22 +114,28 @@ def update(memory: Memory, kind: Kind[Body], key: str, changes: Mapping[str, Any
     except ValidationError as error:
         raise InvalidInput.of(error) from error
     by.actor.check(new.owner)
+    if kind.check is not None:
+        kind.check(memory, new)
     put(memory, kind, new)
     note(memory, kind.name, key, "update", by, now, detail=", ".join(sorted(changes)))
     return new
 
 
-def remove(memory: Memory, kind: Kind[Body], key: str, by: By, now: float) -> None:
+def remove(memory: Memory, key: str, by: By, now: float, *, kind: Kind[Body]) -> None:
     """Removes a document; one that is gone stays gone.
 
     Raises:
         NotFound: There is none.
+        WrongState: Something else needs it.
         Forbidden: It belongs to somebody else.
     """
     if by.idempotency_key is not None and (change := memory.change(by.idempotency_key)):
         _same(change, kind.name, key, "remove", by.idempotency_key)
         return
-    by.actor.check(find(memory, kind, key).owner)
+    old = find(memory, kind, key)
+    by.actor.check(old.owner)
+    if kind.release is not None:
+        kind.release(memory, old)
     memory.batch.documents[kind.name, key] = Document(kind.name, key, None)
     memory.documents[kind.name] = {name: body for name, body in all_of(memory, kind).items() if name != key}
     note(memory, kind.name, key, "remove", by, now)

@@ -1,9 +1,11 @@
 """What a route is: where, who may, what is taken, what is given, and which operation does it."""
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel
+
+from bandit.model import Model
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Scope = Literal["public", "decide", "read", "manage", "admin"]
@@ -11,6 +13,19 @@ Operation = Callable[..., bytes]
 """Called with body, idempotency key and, as keywords, what the path holds."""
 
 TAKES_BODY = (400, 413, 422)
+
+
+class Changes(Model):
+    """Fields and their new values; what is absent stays as it is."""
+
+    of: ClassVar[type[BaseModel]]
+
+
+def changes_of(model: type[BaseModel]) -> type[Changes]:
+    """What a PATCH of a model takes: any of its fields but the key."""
+    return type(
+        f"{model.__name__}Changes", (Changes,), {"of": model, "__doc__": Changes.__doc__, "__module__": __name__}
+    )
 
 
 class Route(NamedTuple):

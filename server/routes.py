@@ -5,7 +5,7 @@ from pydantic import Field
 from bandit import ChooseRequest, Engine, Experiment, Results, StoredExperiment
 from bandit.counterfactual import Counterfactual
 from bandit.decision import DecisionAnswer
-from bandit.experiment import Model
+from bandit.model import Model
 from bandit.priors import Prior
 from bandit.results import Quality, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, StatusAnswer
@@ -22,11 +22,7 @@ from server.management import (
     Stop,
 )
 from server.operations import Operations
-from server.route import TAKES_BODY, Route
-
-
-class Changes(Model):
-    """Fields of an experiment and their new values; what is absent stays as it is."""
+from server.route import TAKES_BODY, Route, changes_of
 
 
 class Health(Model):
@@ -71,7 +67,9 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
         ),
         Route("GET", "/v1/experiments", "read", manage.experiments, None, ExperimentList, (503,)),
         Route("GET", experiment, "read", manage.get, None, StoredExperiment, (404, 503)),
-        Route("PATCH", experiment, "manage", manage.update, Changes, StoredExperiment, (400, 413, *changes)),
+        Route(
+            "PATCH", experiment, "manage", manage.update, changes_of(Experiment), StoredExperiment, (400, 413, *changes)
+        ),
         *(
             Route("POST", f"{experiment}/{operation.__name__}", "manage", operation, None, StoredExperiment, changes)
             for operation in (manage.start, manage.pause, manage.resume, manage.complete, manage.archive)

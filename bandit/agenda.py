@@ -7,8 +7,11 @@ finds nothing to do where another process was first.
 
 from collections.abc import Callable
 
+from bandit.canary import advance
+from bandit.conclusion import review
 from bandit.memory import Memory
 from bandit.running import Running
+from bandit.trips import watch
 
 MOST_AT_ONCE = 100
 
@@ -18,7 +21,7 @@ Duty = Callable[[Memory, Running, float], float | None]
 Whatever changes the experiment itself (`Memory.replace`) has every duty called again at the next tick.
 """
 
-DUTIES: tuple[Duty, ...] = ()
+DUTIES: tuple[Duty, ...] = (watch, advance, review)
 
 
 def attend(memory: Memory, now: float) -> bool:

@@ -68,7 +68,7 @@ def described(found: Found, keys: Sequence[str]) -> CheckResult:
         units=round(treatment.count),
         control_units=None if control is None else round(control.count),
         value=value,
-        interval=(_finite(ends[0]), _finite(ends[1])),
+        interval=[_finite(ends[0]), _finite(ends[1])],
         must_be=check.side,
         limit=limit,
         reason=reason,

@@ -2,15 +2,14 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from bandit.metric import Metric
 from bandit.model import GREATEST, Key, Model, Text
+from bandit.variant import Variant
 from policies import Duration
-
-if TYPE_CHECKING:
-    from bandit.experiment import Metric, Variant
 
 LEAST_OF_A_MEAN = 100
 """Values from which on a sequence that relies on a Gaussian limit is looked at."""
@@ -94,7 +93,7 @@ class CheckResult(Model):
     units: int
     control_units: int | None = None
     value: float | None = None
-    interval: tuple[float | None, float | None] = (None, None)
+    interval: list[float | None] = Field(default=[None, None], min_length=2, max_length=2)
     must_be: Side
     limit: float
     reason: Text
@@ -112,7 +111,7 @@ class Trip(CheckResult):
 
 
 def consistent(
-    criteria: Sequence[Criterion], metrics: Mapping[str, "Metric"], variants: Sequence["Variant"], *, pooled: bool
+    criteria: Sequence[Criterion], metrics: Mapping[str, Metric], variants: Sequence[Variant], *, pooled: bool, canary: bool
 ) -> Iterator[str]:
     """What is wrong with criteria of an experiment: the field, from within the list, and why.
 
@@ -120,6 +119,7 @@ def consistent(
         criteria: Guardrails, or the criteria of a rollout.
         metrics: Those of the experiment by their keys.
         variants: Those of the experiment.
+        canary: Whether they are a canary's.
         pooled: Whether the trials of a variant can be taken together, which those drawn in contexts cannot.
     """
     keys = [criterion.key for criterion in criteria]
@@ -130,6 +130,8 @@ def consistent(
         if metric is None or metric.type == "ratio":
             yield f"[{place}].metric: {criterion.metric!r} is not a metric that is rewarded"
             continue
+        if canary and isinstance(criterion, Guardrail) and criterion.action in ("pause_arm", "freeze_weights"):
+            yield f"[{place}].action: {criterion.action!r} given, a canary has roll_back, stop or alert"
         for reason in (
             _limit(criterion, metric, pooled=pooled),
             _control(criterion, variants),
@@ -139,7 +141,7 @@ def consistent(
                 yield f"[{place}].{reason}"
 
 
-def _limit(criterion: Criterion, metric: "Metric", *, pooled: bool) -> str | None:
+def _limit(criterion: Criterion, metric: Metric, *, pooled: bool) -> str | None:
     lower, upper = metric.bounds
     if criterion.threshold is not None and not lower < criterion.threshold < upper:
         return f"threshold: must lie between {lower:g} and {upper:g} for {metric.key!r}, given {criterion.threshold:g}"
@@ -157,7 +159,7 @@ def _limit(criterion: Criterion, metric: "Metric", *, pooled: bool) -> str | Non
     return None
 
 
-def _control(criterion: Criterion, variants: Sequence["Variant"]) -> str | None:
+def _control(criterion: Criterion, variants: Sequence[Variant]) -> str | None:
     if any(variant.is_control for variant in variants):
         return None
     if criterion.compares:
@@ -167,7 +169,7 @@ def _control(criterion: Criterion, variants: Sequence["Variant"]) -> str | None:
     return None
 
 
-def _watched(criterion: Criterion, variants: Sequence["Variant"]) -> str | None:
+def _watched(criterion: Criterion, variants: Sequence[Variant]) -> str | None:
     if not isinstance(criterion, Guardrail) or criterion.variants is None:
         return None
     control = next((variant.key for variant in variants if variant.is_control), None)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bandit.criterion import Criterion, Side
 from bandit.tallies import Extent, Tally
@@ -109,7 +109,7 @@ def _checks(experiment: "StoredExperiment") -> Iterator[Check]:
         watched = others if guardrail.variants is None else tuple(arms[key] for key in guardrail.variants)
         yield _check(experiment, guardrail, watched, control or 0, experiment.guarded_since.get(guardrail.key, 0))
     rollout, state = experiment.rollout, experiment.rollout_state
-    if rollout is not None and state is not None and state.status != "rolled_back":
+    if rollout is not None and state is not None and state.under_way:
         for criterion in rollout.criteria:
             yield _check(experiment, criterion, others, control or 0, state.watched_since)._replace(
                 shares=len(state.steps)
@@ -132,3 +132,18 @@ def _check(
         binary=metric.type == "conversion",
         bounds=metric.bounds,
     )
+
+
+def renewed(old: "StoredExperiment", new: "StoredExperiment", epoch: int) -> "StoredExperiment":
+    """The new definition: guardrails that were added or changed read from an epoch on, new stopping rules judge anew."""
+    before = {guardrail.key: guardrail for guardrail in old.guardrails}
+    since = {
+        guardrail.key: old.guarded_since.get(guardrail.key, 0) if before.get(guardrail.key) == guardrail else epoch
+        for guardrail in new.guardrails
+    }
+    update: dict[str, Any] = {"guarded_since": {key: first for key, first in since.items() if first}}
+    if old.status == "draft":
+        update["guarded_since"] = {}
+    if new.stopping != old.stopping:
+        update["conclusion"] = None
+    return new.model_copy(update=update)

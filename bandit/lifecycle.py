@@ -5,10 +5,13 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from bandit import automation
 from bandit.actor import By
 from bandit.errors import FieldError, InvalidInput, WrongState
 from bandit.experiment import Experiment, Status, StoredExperiment
+from bandit.guards import renewed
 from bandit.memory import Memory
+from bandit.rollout import begun
 from bandit.running import Running
 from bandit.store import Change, ExperimentRow
 from bandit.variant import Variant
@@ -27,7 +30,20 @@ TRANSITIONS: Mapping[Action, tuple[tuple[Status, ...], Status]] = {
 
 # What may change once units have been assigned: words, and how the next ones are drawn. Not what the ledger means.
 CHANGEABLE = frozenset(
-    {"name", "description", "hypothesis", "owner", "tags", "policy", "reweight", "variants", "cost", "analysis"}
+    {
+        "name",
+        "description",
+        "hypothesis",
+        "owner",
+        "tags",
+        "policy",
+        "reweight",
+        "variants",
+        "cost",
+        "analysis",
+        "guardrails",
+        "stopping",
+    }
 )
 CHANGEABLE_OF_VARIANT = frozenset({"name", "description", "config", "weight"})
 
@@ -78,6 +94,8 @@ def transition(memory: Memory, key: str, action: Action, reason: str, by: By, no
     update: dict[str, Any] = {"status": after}
     if action == "start":
         update["started_at"] = now
+        if (rollout := running.experiment.rollout) is not None:
+            update["rollout_state"] = begun(rollout, *automation.canary(memory), now)
     if after in ("completed", "stopped"):
         update |= {"ended_at": now, "stop_reason": reason}
     running = memory.replace(running, running.experiment.model_copy(update=update))
@@ -117,8 +135,9 @@ def update(memory: Memory, key: str, changes: Mapping[str, Any], by: By, now: fl
             f"experiment {key!r} is {old.status}; a decision's meaning would change with {', '.join(refused)}",
             [FieldError(field, f"may not change while {old.status}") for field in refused],
         )
+    new = renewed(old, new, running.epoch + 1)
     running = memory.replace(running, new)
-    weighing = ("policy", "reweight", "variants", "cost")
+    weighing = ("policy", "reweight", "variants", "cost", "guardrails")
     if new.started_at is not None and any(getattr(old, field) != getattr(new, field) for field in weighing):
         memory.begin_epoch(running, now, anew=True)
     _note(memory, running, "update", old.status, ", ".join(sorted(changes)), by, now)

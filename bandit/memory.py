@@ -49,6 +49,8 @@ class Memory:
         self._seen = bytearray(SEEN_BITS >> 3)
         self.alone = True
         self._cadences: dict[int, Cadence] = {}
+        self.reviews: set[str] = set()
+        self.reviewed: dict[int, tuple[int, float]] = {}
         self.serial = 0
         self.next_sweep = 0.0
         self.ids.last = store.reader().last_decision()

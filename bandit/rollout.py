@@ -1,5 +1,6 @@
 """A canary's way from the control to the candidate: what people define, where it is, and how it got there."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
@@ -11,6 +12,7 @@ from policies import Duration
 
 Status = Literal["progressing", "waiting", "held", "promoted", "rolled_back"]
 Health = Literal["healthy", "degraded", "critical", "unknown"]
+RolloutAction = Literal["start", "advance", "wait", "promote", "hold", "proceed", "roll_back"]
 Percent = Annotated[float, Field(gt=0.0, le=100.0)]
 
 MOST_STEPS = 100
@@ -39,6 +41,8 @@ class Rollout(Model):
             raise ValueError("steps: each must be greater than the one before")
         if self.promotion == "automatic" and not self.criteria:
             raise ValueError("criteria: at least one is needed for automatic promotion, which takes data")
+        if self.steps and self.steps[-1] != 100.0:
+            raise ValueError(f"steps: the last must be 100, given {self.steps[-1]:g}")
         if self.steps and self.steps[0] >= 100.0 and any(criterion.compares for criterion in self.criteria):
             raise ValueError("steps: comparing with the control needs a step below 100")
         return self
@@ -52,7 +56,7 @@ class RolloutEvent(Model):
 
     at: float
     by: Annotated[str, Field(max_length=200)]
-    action: Literal["start", "advance", "wait", "promote", "hold", "proceed", "roll_back"]
+    action: RolloutAction
     step: int
     share: float
     reason: Text = ""
@@ -79,6 +83,42 @@ class RolloutState(Model):
     def share(self) -> float:
         """Of the candidate, from 0 to 1."""
         return 0.0 if self.status == "rolled_back" else self.steps[self.step] / 100.0
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it is neither over nor rolled back."""
+        return self.status in ("progressing", "waiting", "held")
+
+    def after(self, action: RolloutAction, by: str, reason: str, results: Sequence[CheckResult], now: float) -> Self:
+        """The state with a line about it in its history."""
+        event = RolloutEvent(
+            at=now, by=by, action=action, step=self.step, share=self.share, reason=reason, results=list(results)
+        )
+        return self.model_copy(update={"history": [*self.history, event][-MOST_HISTORY:]})
+
+    def rolled_back(self, by: str, reason: str, results: Sequence[CheckResult], now: float) -> Self:
+        """The state once the control alone is served."""
+        return self.model_copy(update={"status": "rolled_back"}).after("roll_back", by, reason, results, now)
+
+
+def begun(rollout: Rollout, steps: list[float], dwell: float, now: float) -> RolloutState:
+    """The state of a rollout that starts.
+
+    Args:
+        rollout: As it is defined.
+        steps: Where it gives none, in percent.
+        dwell: Where it gives none, in seconds.
+        now: Seconds since 1970.
+    """
+    state = RolloutState(
+        status="progressing",
+        steps=rollout.steps or steps,
+        dwell=dwell if rollout.dwell is None else rollout.dwell,
+        since=now,
+        epoch=1,
+        watched_since=1,
+    )
+    return state.after("start", "", "", (), now)
 
 
 class RolloutReport(Model):

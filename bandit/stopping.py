@@ -1,11 +1,14 @@
 """When an experiment ends by itself, and what it then has found."""
 
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
 from bandit.model import Key, Model, Text
 from policies import Duration
+
+if TYPE_CHECKING:
+    from bandit.experiment import Experiment
 
 Rule = Literal["significance", "p_best", "expected_loss", "units", "duration"]
 
@@ -50,25 +53,21 @@ class Stopping(Model):
             raise ValueError(f"{', '.join(RULES)}: at least one must be given")
         return self
 
-    def refusal(self, method: str | None, *, sequential: bool, fixed: bool, pooled: bool) -> str | None:
-        """Why the rules do not fit an experiment.
-
-        Args:
-            method: That the analysis names.
-            sequential: Whether the analysis may be acted upon at any look.
-            fixed: Whether weights never follow the rewards.
-            pooled: Whether the trials of a variant can be taken together.
-        """
-        if not pooled and (self.significance or self.p_best or self.expected_loss):
+    def refusal(self, experiment: "Experiment") -> str | None:
+        """Why the rules do not fit an experiment."""
+        if experiment.type == "canary":
+            return "then: a canary ends by its rollout; give that criteria"
+        if experiment.features and (self.significance or self.p_best or self.expected_loss):
             rule = next(rule for rule in RULES if getattr(self, rule))
             return f"{rule}: a policy that reads contexts has trials that cannot be taken together; use units or duration"
         if not self.significance:
             return None
-        if not sequential:
+        method = experiment.analysis.method
+        if not experiment.analysis.sequential:
             return "significance: acts at whichever look is the first; set analysis.sequential to true"
         if method is not None and method not in SEQUENTIAL:
             return f"significance: {method!r} holds for one look; leave analysis.method, or take {', '.join(SEQUENTIAL)}"
-        if method is not None and not fixed and not SEQUENTIAL[method]:
+        if method is not None and experiment.resolved_policy.name != "fixed" and not SEQUENTIAL[method]:
             return f"significance: {method!r} does not hold where weights follow the rewards; leave analysis.method unset"
         return None
 

@@ -5,23 +5,28 @@ arrives later, it stays until a person clears it, and then the guardrail reads w
 """
 
 import logging
+import math
 from collections.abc import Iterable
 from typing import Any
 
-from bandit import canary, documents
-from bandit.actor import By
+from bandit import canary
+from bandit.actor import Actor, By
+from bandit.automation import automated
 from bandit.checking import Found, all_found, described, judged
 from bandit.criterion import Action, Guardrail, Trip
-from bandit.errors import InvalidInput
+from bandit.errors import WrongState
 from bandit.experiment import StoredExperiment
+from bandit.guards import CUTS
+from bandit.lifecycle import repeated, standing
 from bandit.memory import Memory
-from bandit.news import automated, changed, tell
+from bandit.record import note, tell
 from bandit.running import Running
 
 LIVE = ("running", "paused")
 SOONEST, LATEST = 5.0, 60.0
 """Seconds between two looks on the timer, which is for windows and for what grew too little to be looked at."""
 
+_BY = By(Actor("guardrail"))
 _log = logging.getLogger("multiarm.engine")
 
 
@@ -66,12 +71,14 @@ def watch(memory: Memory, running: Running, now: float) -> float | None:
         _cut(memory, running, min(windows), now)
     found = [one for one in all_found(running.guards, memory.store.reader(), running, now) if one.outcome == "trips"]
     act(memory, running.id, found, now)
-    return now + min(max(min(windows, default=LATEST * 20.0) / 20.0, SOONEST), LATEST)
+    if experiment.rollout_state is not None and experiment.rollout_state.under_way:
+        return now + canary.EVERY
+    return now + min(max(min(windows, default=math.inf) / 20.0, SOONEST), LATEST)
 
 
 def _cut(memory: Memory, running: Running, window: float, now: float) -> None:
     """Begins an epoch with each part of the shortest window, for trials are kept by epoch."""
-    part = window / 4.0
+    part = window / CUTS
     start = running.experiment.started_at or 0.0
     last = start + (now - start) // part * part
     logged = memory.store.reader().epoch(running.id, running.epoch, "")
@@ -105,11 +112,11 @@ def _trip(memory: Memory, running: Running, guardrail: Guardrail, found: Found, 
     if action == "stop":
         update |= {"status": "stopped", "ended_at": now, "stop_reason": detail}
     if action == "roll_back" and experiment.rollout_state is not None:
-        update["rollout_state"] = canary.rolled_back(experiment.rollout_state, "guardrail", detail, [result], now)
+        update["rollout_state"] = experiment.rollout_state.rolled_back("guardrail", detail, [result], now)
     fresh = memory.replace(running, experiment.model_copy(update=update))
     if action in ("pause_arm", "freeze_weights", "roll_back"):
         memory.begin_epoch(fresh, now, anew=True)
-    changed(memory, fresh, By(documents_actor), action if action != "alert" else "trip", experiment.status, detail, now)
+    note(memory, fresh, "trip" if action == "alert" else action, detail, now, by=_BY, before=experiment.status)
     tell(memory, fresh, "guardrail", "warning" if action == "alert" else "critical", detail, trip, now)
 
 
@@ -126,3 +133,27 @@ def _possible(
         if served == [variant]:
             return "alert", "; pause_arm was not done, because no other variant is served"
     return action, ""
+
+
+def clear_trip(memory: Memory, key: str, guardrail: str, by: By, now: float) -> StoredExperiment:
+    """Clears what a guardrail has tripped, and ends what was done for it; it reads what is decided from now on.
+
+    Raises:
+        NotFound: The experiment is unknown.
+        WrongState: The guardrail has not tripped.
+        Forbidden: The experiment belongs to somebody else.
+    """
+    if again := repeated(memory, by, "clear_trip", key):
+        return again
+    running = memory.experiment(key)
+    experiment = running.experiment
+    by.actor.check(experiment.owner)
+    kept = [trip for trip in experiment.trips if trip.criterion != guardrail]
+    if len(kept) == len(experiment.trips):
+        tripped = ", ".join(sorted({repr(trip.criterion) for trip in kept})) or "none"
+        raise WrongState(f"guardrail {guardrail[:100]!r} of experiment {key!r} has not tripped; those that have: {tripped}")
+    since = {**experiment.guarded_since, guardrail: running.epoch + 1}
+    running = memory.replace(running, experiment.model_copy(update={"trips": kept, "guarded_since": since}))
+    memory.begin_epoch(running, now, anew=True)
+    note(memory, running, "clear_trip", guardrail, now, by=by)
+    return standing(running)

@@ -43,7 +43,7 @@ def advance(memory: Memory, running: Running, now: float) -> float | None:
     if all(result.outcome == "passes" for result in results):
         reason = f"it has dwelt {state.dwell:g} s and all {len(results)} criteria pass"
         if rollout.promotion == "automatic":
-            _move(memory, running, _BY, reason, results, now)
+            _move(memory, running, state, _BY, reason, results, now)
         elif state.status != "waiting":
             waiting = state.model_copy(update={"status": "waiting"}).after("wait", _BY.actor.name, reason, results, now)
             _enter(memory, running, waiting, "wait", "info", f"{reason}; it waits to be promoted", now, _BY)
@@ -85,8 +85,8 @@ def promote(memory: Memory, key: str, reason: str, by: By, now: float) -> Stored
     """
     if again := repeated(memory, by, "promote", key):
         return again
-    running, _ = _under_way(memory, key, by, "promote")
-    return standing(_move(memory, running, by, reason, criteria(memory, running, now), now, action="promote"))
+    running, state = _under_way(memory, key, by, "promote")
+    return standing(_move(memory, running, state, by, reason, criteria(memory, running, now), now, action="promote"))
 
 
 def hold(memory: Memory, key: str, reason: str, by: By, now: float) -> StoredExperiment:
@@ -124,7 +124,9 @@ def roll_back(memory: Memory, key: str, reason: str, by: By, now: float) -> Stor
     return standing(_enter(memory, running, back, "roll_back", "critical", reason, now, by))
 
 
-def _set(memory: Memory, key: str, action: RolloutAction, status: str, reason: str, by: By, now: float) -> Any:
+def _set(
+    memory: Memory, key: str, action: RolloutAction, status: str, reason: str, by: By, now: float
+) -> StoredExperiment:
     if again := repeated(memory, by, action, key):
         return again
     running, state = _under_way(memory, key, by, action)
@@ -155,6 +157,7 @@ def _stands(experiment: StoredExperiment) -> str:
 def _move(
     memory: Memory,
     running: Running,
+    state: RolloutState,
     by: By,
     reason: str,
     results: Sequence[CheckResult],
@@ -162,9 +165,7 @@ def _move(
     action: RolloutAction = "advance",
 ) -> Running:
     """To the next step, or from the last one to the end."""
-    state = running.experiment.rollout_state
-    if state is None:
-        raise WrongState(f"experiment {running.experiment.key!r} has no rollout")
+    moved: dict[str, Any]
     if state.step + 1 == len(state.steps):
         action, moved = "promote", {"status": "promoted"}
     else:

@@ -105,8 +105,11 @@ def all_found(guards: Guards, reader: Reader, running: Running, now: float) -> I
 
 
 def _samples(check: Check, arm: int, rows: Rows) -> tuple[Sample, Sample | None]:
-    treatment = Sample.of_sums(*rows[arm][:3], check.origin)
-    return treatment, Sample.of_sums(*rows[check.control][:3], check.origin) if check.criterion.compares else None
+    return _sample(check, rows[arm]), _sample(check, rows[check.control]) if check.criterion.compares else None
+
+
+def _sample(check: Check, row: Sequence[float]) -> Sample:
+    return Sample.of_sums(row[0], row[1], row[2], check.origin)
 
 
 def _lacking(check: Check, arm: int, rows: Rows) -> str | None:

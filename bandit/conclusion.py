@@ -170,7 +170,8 @@ def apply_winner(memory: Memory, key: str, by: By, now: float) -> StoredExperime
 def _serve(memory: Memory, running: Running, conclusion: Conclusion, now: float, by: By) -> Running:
     experiment = running.experiment
     weights = [
-        variant.model_copy(update={"weight": float(variant.key == conclusion.winner)}) for variant in experiment.variants
+        variant.model_copy(update={"weight": float(variant.key == conclusion.winner)})
+        for variant in experiment.variants
     ]
     done = conclusion.model_copy(update={"applied_at": now})
     fresh = memory.replace(running, experiment.model_copy(update={"variants": weights, "conclusion": done}))

@@ -37,12 +37,19 @@ class Criterion(Model):
     relative_margin: Annotated[float, Field(gt=-1.0, le=1e6)] | None = Field(
         default=None, description="The same as a part of the control's mean."
     )
-    minimum_units: int = Field(default=LEAST_OF_A_MEAN, ge=1, le=10**12, description="Values, of each variant it reads.")
+    minimum_units: int = Field(
+        default=LEAST_OF_A_MEAN, ge=1, le=10**12, description="Values, of each variant it reads."
+    )
     window: Duration | None = Field(
-        default=None, ge=1.0, description="Reads trials that began within it; unset: since the guardrail, or step, began."
+        default=None,
+        ge=1.0,
+        description="Reads trials that began within it; unset: since the guardrail, or step, began.",
     )
     alpha: float = Field(
-        default=0.05, gt=0.0, lt=1.0, description="Probability of ever tripping, on any variant, while the limit is kept."
+        default=0.05,
+        gt=0.0,
+        lt=1.0,
+        description="Probability of ever tripping, on any variant, while the limit is kept.",
     )
 
     @property
@@ -99,6 +106,13 @@ class CheckResult(Model):
     reason: Text
 
 
+class Checks(Model):
+    """What every guardrail says of every variant it watches, and what has tripped and was not cleared."""
+
+    results: list[CheckResult]
+    trips: list["Trip"]
+
+
 class Trip(CheckResult):
     """A guardrail that has tripped, with the value that tripped it; latched until somebody clears it.
 
@@ -111,7 +125,12 @@ class Trip(CheckResult):
 
 
 def consistent(
-    criteria: Sequence[Criterion], metrics: Mapping[str, Metric], variants: Sequence[Variant], *, pooled: bool, canary: bool
+    criteria: Sequence[Criterion],
+    metrics: Mapping[str, Metric],
+    variants: Sequence[Variant],
+    *,
+    pooled: bool,
+    canary: bool,
 ) -> Iterator[str]:
     """What is wrong with criteria of an experiment: the field, from within the list, and why.
 
@@ -153,8 +172,8 @@ def _limit(criterion: Criterion, metric: Metric, *, pooled: bool) -> str | None:
         return "threshold: needed where a policy reads contexts; variants then have their trials in different ones"
     if metric.type != "conversion" and criterion.minimum_units < LEAST_OF_A_MEAN:
         return (
-            f"minimum_units: must be at least {LEAST_OF_A_MEAN} for {metric.key!r}, whose guarantee is one in the limit,"
-            f" given {criterion.minimum_units}"
+            f"minimum_units: must be at least {LEAST_OF_A_MEAN} for {metric.key!r}, whose guarantee is one in the"
+            f" limit, given {criterion.minimum_units}"
         )
     return None
 

@@ -1,5 +1,6 @@
 """The engine: every verb of the product, in process."""
 
+import contextlib
 import os
 import time
 import weakref
@@ -12,10 +13,11 @@ from typing import Any, Self, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from bandit import agenda, lifecycle, priors, target, verify
+from bandit import agenda, canary, conclusion, health, lifecycle, priors, target, trips, verify
 from bandit.actor import By, current
 from bandit.choose import activate, choose
 from bandit.counterfactual import Counterfactual, counterfactual
+from bandit.criterion import Checks
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
 from bandit.errors import InvalidInput, MultiarmError, NotFound
 from bandit.experiment import Experiment, StoredExperiment
@@ -24,6 +26,7 @@ from bandit.memory import Memory, load
 from bandit.model import Text
 from bandit.results import Quality, Results, Segments, Series, days, results
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retract, reward
+from bandit.rollout import RolloutReport
 from bandit.running import Running
 from bandit.sample_size import SampleSize, SampleSizeRequest
 from bandit.sqlite import SQLiteStore
@@ -304,6 +307,45 @@ class Engine:
         """Puts away an experiment that is over: its outcomes are final."""
         return self.manage(lifecycle.transition, key, "archive", "", idempotency_key)
 
+    def clear_trip(self, key: str, guardrail: str, *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Clears what a guardrail has tripped, and ends what was done for it; it reads what is decided from now on.
+
+        Raises:
+            NotFound: The experiment is unknown.
+            WrongState: The guardrail has not tripped.
+        """
+        return self.manage(trips.clear_trip, key, guardrail, idempotency_key)
+
+    def promote(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Moves a canary on by one step, whatever its criteria say.
+
+        Raises:
+            NotFound: The experiment is unknown.
+            WrongState: It is no canary, does not run, or its rollout is over.
+        """
+        return self.manage(canary.promote, key, _valid(_reason, reason), idempotency_key)
+
+    def hold(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Keeps a canary at its step; what trips still rolls it back. Raises as `promote`."""
+        return self.manage(canary.hold, key, _valid(_reason, reason), idempotency_key)
+
+    def proceed(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Lets a canary that was held go on as it is defined. Raises as `promote`."""
+        return self.manage(canary.proceed, key, _valid(_reason, reason), idempotency_key)
+
+    def roll_back(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Serves a canary's control alone from now on, for good. Raises as `promote`."""
+        return self.manage(canary.roll_back, key, _valid(_reason, reason), idempotency_key)
+
+    def apply_winner(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Gives all units to the winner that a stopping rule has found.
+
+        Raises:
+            NotFound: The experiment is unknown.
+            WrongState: There is no winner, it serves all units already, or it may not be served.
+        """
+        return self.manage(conclusion.apply_winner, key, idempotency_key)
+
     def manage(self, function: Callable[..., Managed], *arguments: object) -> Managed:
         """Runs an operation that people ask for, the last of whose arguments is an idempotency key.
 
@@ -344,6 +386,25 @@ class Engine:
         with self.reading() as reader:
             interval = running.cadence.interval if running else 0.0
             return results(reader, *_found(reader, key), interval, self._clock(), method)
+
+    def guardrails(self, key: str) -> Checks:
+        """Every guardrail of an experiment held against the data of every variant that it watches.
+
+        Raises:
+            NotFound: It is unknown.
+        """
+        with self._settled(key) as (reader, running):
+            return health.guardrails(reader, running, self._clock())
+
+    def rollout(self, key: str) -> RolloutReport:
+        """Where a canary is, how it is doing, what to do about it, and how it got there.
+
+        Raises:
+            NotFound: It is unknown.
+            WrongState: It is no canary, or has not started.
+        """
+        with self._settled(key) as (reader, running):
+            return health.report(reader, running, self._clock())
 
     def quality(self, key: str) -> Quality:
         """Everything that is odd about an experiment's data: what the results say, and what takes its log to see.
@@ -455,6 +516,11 @@ class Engine:
         record of it, so that it happens once.
         """
         more = self._journal.run(agenda.attend)
+        for key in self._journal.run(conclusion.taken) if self._memory.reviews else ():
+            with contextlib.suppress(NotFound), self.reading() as reader:
+                found = conclusion.judged(reader, *_found(reader, key), self._clock())
+                if found is not None:
+                    self._journal.run(conclusion.conclude, key, found)
         self._journal.settle()
         return more
 

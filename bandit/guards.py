@@ -76,7 +76,7 @@ class Guards:
     def add(self, metric: int, epoch: int, arm: int, delta: Sequence[float]) -> bool:
         """Adds a trial's change to the sums of a metric; true where a check wants a look at it."""
         wanted = False
-        for tally in self.by_metric[metric]:
+        for tally in self.by_metric.get(metric, ()):
             if epoch >= tally.since and tally.add(arm, delta):
                 wanted = True
         return wanted
@@ -135,7 +135,7 @@ def _check(
 
 
 def renewed(old: "StoredExperiment", new: "StoredExperiment", epoch: int) -> "StoredExperiment":
-    """The new definition: guardrails that were added or changed read from an epoch on, new stopping rules judge anew."""
+    """The new definition, whose new and changed guardrails read from an epoch on; new stopping rules judge anew."""
     before = {guardrail.key: guardrail for guardrail in old.guardrails}
     since = {
         guardrail.key: old.guarded_since.get(guardrail.key, 0) if before.get(guardrail.key) == guardrail else epoch

@@ -178,7 +178,8 @@ def _points(
 
 
 def _of_units(reader: Reader, running: Running) -> Iterable[Finding]:
-    if running.experiment.sticky and (found := quality.crossed(*reader.crossed(running.id))):
+    moved = running.experiment.rollout is not None or running.experiment.trips  # by design, and then for good
+    if running.experiment.sticky and not moved and (found := quality.crossed(*reader.crossed(running.id))):
         yield found
 
 

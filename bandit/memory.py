@@ -380,9 +380,8 @@ class Memory:
             if old != new:
                 delta = moments(old, new, running.origins[metric], row.propensity)
                 add(self.batch.statistics, (running.id, row.epoch, row.variant, metric), delta)
-                if guards is not None and metric in guards.by_metric:
-                    if guards.add(metric, row.epoch, row.variant, delta):
-                        self.looks.add(running.id)
+                if guards is not None and guards.add(metric, row.epoch, row.variant, delta):
+                    self.looks.add(running.id)
         if running.ratios:
             gone, come = running.products(before), running.products(after)
             for ratio in gone.keys() | come.keys():

@@ -31,4 +31,3 @@ def note(
 def tell(memory: Memory, running: Running, kind: str, severity: str, message: str, body: BaseModel, now: float) -> None:
     """Adds an alert, which is delivered to whoever wants to know."""
     memory.batch.alerts.append(Alert(now, kind, running.experiment.key, severity, message, body.model_dump_json()))
-

@@ -59,16 +59,22 @@ class Stopping(Model):
             return "then: a canary ends by its rollout; give that criteria"
         if experiment.features and (self.significance or self.p_best or self.expected_loss):
             rule = next(rule for rule in RULES if getattr(self, rule))
-            return f"{rule}: a policy that reads contexts has trials that cannot be taken together; use units or duration"
+            return (
+                f"{rule}: a policy that reads contexts has trials that cannot be taken together; use units or duration"
+            )
         if not self.significance:
             return None
         method = experiment.analysis.method
         if not experiment.analysis.sequential:
             return "significance: acts at whichever look is the first; set analysis.sequential to true"
         if method is not None and method not in SEQUENTIAL:
-            return f"significance: {method!r} holds for one look; leave analysis.method, or take {', '.join(SEQUENTIAL)}"
+            return (
+                f"significance: {method!r} holds for one look; leave analysis.method, or take {', '.join(SEQUENTIAL)}"
+            )
         if method is not None and experiment.resolved_policy.name != "fixed" and not SEQUENTIAL[method]:
-            return f"significance: {method!r} does not hold where weights follow the rewards; leave analysis.method unset"
+            return (
+                f"significance: {method!r} does not hold where weights follow the rewards; leave analysis.method unset"
+            )
         return None
 
 

@@ -120,9 +120,7 @@ def _trip(memory: Memory, running: Running, guardrail: Guardrail, found: Found, 
     tell(memory, fresh, "guardrail", "warning" if action == "alert" else "critical", detail, trip, now)
 
 
-def _possible(
-    experiment: StoredExperiment, action: Action, variant: str, *, automatic: bool
-) -> tuple[Action, str]:
+def _possible(experiment: StoredExperiment, action: Action, variant: str, *, automatic: bool) -> tuple[Action, str]:
     """What is done of what a guardrail asks for, and why not all of it."""
     if action == "alert":
         return action, ""
@@ -151,7 +149,9 @@ def clear_trip(memory: Memory, key: str, guardrail: str, by: By, now: float) -> 
     kept = [trip for trip in experiment.trips if trip.criterion != guardrail]
     if len(kept) == len(experiment.trips):
         tripped = ", ".join(sorted({repr(trip.criterion) for trip in kept})) or "none"
-        raise WrongState(f"guardrail {guardrail[:100]!r} of experiment {key!r} has not tripped; those that have: {tripped}")
+        raise WrongState(
+            f"guardrail {guardrail[:100]!r} of experiment {key!r} has not tripped; those that have: {tripped}"
+        )
     since = {**experiment.guarded_since, guardrail: running.epoch + 1}
     running = memory.replace(running, experiment.model_copy(update={"trips": kept, "guarded_since": since}))
     memory.begin_epoch(running, now, anew=True)

@@ -115,6 +115,8 @@ def findings(evidence: Evidence, days: float) -> Iterable[Finding]:
     keys = [running.keys[arm] for arm in running.full]
     trials = [evidence.trials[arm] for arm in running.full]
     observed, expected = evidence.draws()
+    if running.experiment.rollout is not None:  # later steps move units of the control, and those only: no fresh draws
+        observed, expected = observed[:1], expected[:1]
     drawn = np.flatnonzero(expected.sum(axis=0)).tolist()  # those that are served no more too: they once were
     try:
         ratio = sample_ratio.changing(observed[:, drawn], expected[:, drawn])

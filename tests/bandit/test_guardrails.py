@@ -5,14 +5,30 @@ import math
 import random
 
 import pytest
+from canaries import begin, guarded, serve
 
 from bandit import Engine, InvalidInput, WrongState
 from bandit.actor import acting
 from bandit.sqlite import SQLiteStore
 from bandit.trips import LATEST
-from canaries import begin, guarded, serve
 
 ABSOLUTE = {"threshold": 0.2}
+
+
+@pytest.fixture
+def engine(clock):
+    """An engine in memory; `each` is one of every kind."""
+    with Engine(clock=clock, seed=7) as engine:
+        yield engine
+        assert engine.verify() == []
+
+
+@pytest.fixture(params=["background", "durable"])
+def each(request, tmp_path, clock):
+    """An engine with each journal."""
+    with Engine(tmp_path / "x.db", durable=request.param == "durable", clock=clock, seed=7) as engine:
+        yield engine
+        assert engine.verify() == []
 
 
 def units(count, prefix="u"):
@@ -28,7 +44,9 @@ def stands(engine, key="x"):
 def logged(engine, key="x"):
     """Action and actor of every line of the audit log, the oldest first."""
     with engine.reading() as reader:
-        return [(change.action, change.actor) for _, change in reversed(reader.changes("experiment", key, 1 << 60, 100))]
+        return [
+            (change.action, change.actor) for _, change in reversed(reader.changes("experiment", key, 1 << 60, 100))
+        ]
 
 
 def alerts(engine):
@@ -40,21 +58,21 @@ def weights(engine, key="x"):
     return {variant.key: variant.weight for variant in engine.results(key).variants}
 
 
-def test_an_alert_tells_and_changes_nothing(engine):
-    begin(engine, guarded(ABSOLUTE))
-    serve(engine, units(400), {"b": 0.5})
-    (trip,) = stands(engine).trips
+def test_an_alert_tells_and_changes_nothing(each):
+    begin(each, guarded(ABSOLUTE))
+    serve(each, units(400), {"b": 0.5})
+    (trip,) = stands(each).trips
     assert (trip.criterion, trip.variant, trip.action, trip.must_be) == ("errors", "b", "alert", "below")
     assert trip.interval[0] > trip.limit == 0.2
     assert trip.units >= 100
     assert trip.value == pytest.approx(0.5, abs=0.15)
-    assert stands(engine).status == "running"
-    assert weights(engine) == {"control": 0.5, "b": 0.5}
-    engine._journal.flush()
-    (alert,) = alerts(engine)
+    assert stands(each).status == "running"
+    assert weights(each) == {"control": 0.5, "b": 0.5}
+    each._journal.flush()
+    (alert,) = alerts(each)
     assert alert[2:5] == ("guardrail", "x", "warning")
     assert json.loads(alert[6])["value"] == trip.value
-    assert logged(engine) == [("create", ""), ("start", ""), ("trip", "guardrail")]
+    assert logged(each) == [("create", ""), ("start", ""), ("trip", "guardrail")]
 
 
 def test_a_paused_arm_is_served_no_more_and_its_units_alone_move(engine):
@@ -135,12 +153,12 @@ def test_a_stop_ends_it_with_the_reason(engine, clock):
     assert "is not below 0.2" in stopped.stop_reason
 
 
-def test_a_rollback_serves_the_control_alone(engine):
-    begin(engine, guarded({**ABSOLUTE, "action": "roll_back"}, variants=("control", "b", "c")))
-    serve(engine, units(900), {"b": 0.6})
-    assert stands(engine).status == "running"
-    assert weights(engine) == {"control": 1.0, "b": 0.0, "c": 0.0}
-    assert {engine.choose("x", unit).variant for unit in units(900)} == {"control"}
+def test_a_rollback_serves_the_control_alone(each):
+    begin(each, guarded({**ABSOLUTE, "action": "roll_back"}, variants=("control", "b", "c")))
+    serve(each, units(900), {"b": 0.6})
+    assert stands(each).status == "running"
+    assert weights(each) == {"control": 1.0, "b": 0.0, "c": 0.0}
+    assert {each.choose("x", unit).variant for unit in units(900)} == {"control"}
 
 
 def test_missing_and_few_data_hold(engine, clock):
@@ -183,23 +201,23 @@ def test_a_late_reward_does_not_undo_a_trip(engine, clock):
     assert weights(engine)["control"] == 1.0
 
 
-def test_a_trip_is_cleared_by_a_person_and_what_came_before_is_not_read_again(engine, clock):
-    begin(engine, guarded({**ABSOLUTE, "action": "pause_arm"}))
-    serve(engine, units(400), {"b": 0.6})
+def test_a_trip_is_cleared_by_a_person_and_what_came_before_is_not_read_again(each, clock):
+    begin(each, guarded({**ABSOLUTE, "action": "pause_arm"}))
+    serve(each, units(400), {"b": 0.6})
     with acting("sofia"):
-        cleared = engine.clear_trip("x", "errors", idempotency_key="once")
-        assert engine.clear_trip("x", "errors", idempotency_key="once").trips == []
+        cleared = each.clear_trip("x", "errors", idempotency_key="once")
+        assert each.clear_trip("x", "errors", idempotency_key="once").trips == []
     assert cleared.trips == []
-    assert weights(engine) == {"control": 0.5, "b": 0.5}
+    assert weights(each) == {"control": 0.5, "b": 0.5}
     clock.now += LATEST
-    engine.tick()
-    serve(engine, units(400, "v"), {})
-    assert stands(engine).trips == []
-    assert [one for one in logged(engine) if one[0] == "clear_trip"] == [("clear_trip", "sofia")]
-    serve(engine, units(900, "w"), {"b": 0.9})
-    assert len(stands(engine).trips) == 1
+    each.tick()
+    serve(each, units(400, "v"), {})
+    assert stands(each).trips == []
+    assert [one for one in logged(each) if one[0] == "clear_trip"] == [("clear_trip", "sofia")]
+    serve(each, units(900, "w"), {"b": 0.9})
+    assert len(stands(each).trips) == 1
     with pytest.raises(WrongState, match="'other'.*'errors'"):
-        engine.clear_trip("x", "other")
+        each.clear_trip("x", "other")
 
 
 def test_a_restart_goes_on_where_it_was(tmp_path, clock):

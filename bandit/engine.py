@@ -1,6 +1,5 @@
 """The engine: every verb of the product, in process."""
 
-import contextlib
 import os
 import time
 import weakref
@@ -516,12 +515,13 @@ class Engine:
         record of it, so that it happens once.
         """
         more = self._journal.run(agenda.attend)
-        for key in self._journal.run(conclusion.taken) if self._memory.reviews else ():
-            with contextlib.suppress(NotFound), self.reading() as reader:
-                found = conclusion.judged(reader, *_found(reader, key), self._clock())
-                if found is not None:
-                    self._journal.run(conclusion.conclude, key, found)
         self._journal.settle()
+        for key in self._journal.run(conclusion.taken) if self._memory.reviews else ():
+            with self.reading() as reader:
+                found = conclusion.judged(reader, *_found(reader, key), self._clock())
+            if found is not None:
+                self._journal.run(conclusion.conclude, key, found)
+                self._journal.settle()
         return more
 
     def check(self) -> None:

@@ -204,7 +204,7 @@ def _over_time(running: Running, cells: Sequence[Cell], seconds: float, spans: f
     origin = running.origins[running.primary]
     history = {
         arm: [Sample.of_sums(count, total, squares, origin) for count, total, squares in sums[arm].tolist()]
-        for arm in running.full
+        for arm in {control, *running.full}  # the control may be served no more
     }
     times = [(place + 0.5) * seconds / DAY for place in range(length)]
     for arm in running.full:

@@ -7,6 +7,7 @@ finds nothing to do where another process was first.
 
 from collections.abc import Callable
 
+from bandit import schedule
 from bandit.canary import advance
 from bandit.conclusion import review
 from bandit.memory import Memory
@@ -21,7 +22,7 @@ Duty = Callable[[Memory, Running, float], float | None]
 Whatever changes the experiment itself (`Memory.replace`) has every duty called again at the next tick.
 """
 
-DUTIES: tuple[Duty, ...] = (watch, advance, review)
+DUTIES: tuple[Duty, ...] = (schedule.keep, watch, advance, review)
 
 
 def attend(memory: Memory, now: float) -> bool:

@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from bandit.actor import Actor, By
-from bandit.automation import automated
 from bandit.checking import all_found, described
 from bandit.criterion import CheckResult, Guardrail
 from bandit.errors import WrongState
 from bandit.experiment import StoredExperiment
 from bandit.lifecycle import repeated, standing
 from bandit.memory import Memory
-from bandit.record import note, tell
+from bandit.record import automated, note, tell
 from bandit.rollout import RolloutAction, RolloutState
 from bandit.running import Running
 

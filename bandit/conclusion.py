@@ -8,12 +8,11 @@ import logging
 from typing import Any
 
 from bandit.actor import Actor, By
-from bandit.automation import automated
 from bandit.errors import WrongState
 from bandit.experiment import StoredExperiment
 from bandit.lifecycle import repeated, standing
 from bandit.memory import Memory, load
-from bandit.record import note, tell
+from bandit.record import automated, note, tell
 from bandit.results import Results, days, results
 from bandit.running import Running
 from bandit.stopping import RULES, Conclusion, Rule, Stopping

@@ -178,8 +178,10 @@ def _points(
 
 
 def _of_units(reader: Reader, running: Running) -> Iterable[Finding]:
-    moved = running.experiment.rollout is not None or running.experiment.trips  # by design, and then for good
-    if running.experiment.sticky and not moved and (found := quality.crossed(*reader.crossed(running.id))):
+    experiment = running.experiment
+    moved = experiment.rollout is not None or experiment.trips  # by design, and then for good
+    one_each = experiment.sticky and experiment.type != "shadow" and not moved
+    if one_each and (found := quality.crossed(*reader.crossed(running.id))):
         yield found
 
 

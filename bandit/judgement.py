@@ -35,11 +35,12 @@ def judge(evidence: Evidence, days: float, asked: str | None = None) -> Judgemen
     experiment = running.experiment
     control, treatments = sides(running)
     alpha = experiment.analysis.alpha / max(1, len(treatments))
-    method = experiment.analysis.method if asked is None else asked
-    if method is not None:
-        check(method, experiment.metrics)
+    for method in (asked, experiment.analysis.method):
+        if method is not None:
+            check(method, experiment.metrics)
     found: dict[tuple[int, int], Comparison | Refused] = {}
-    for place in range(len(experiment.metrics)):
+    for place, metric in enumerate(experiment.metrics):
+        method = asked or metric.method or experiment.analysis.method
         for arm in treatments:
             data = collected(evidence, place, arm, control)
             try:
@@ -64,9 +65,7 @@ def judge(evidence: Evidence, days: float, asked: str | None = None) -> Judgemen
 
 def sides(running: Running) -> tuple[int, list[int]]:
     """The control, which is the variant marked as one or the first that is served, and the other served ones."""
-    marked = (arm for arm, variant in enumerate(running.experiment.variants) if variant.is_control)
-    control = next(marked, running.full[0])
-    return control, [arm for arm in running.full if arm != control]
+    return running.control, [arm for arm in running.full if arm != running.control]
 
 
 def check(method: str, metrics: list[Metric]) -> None:
@@ -119,6 +118,8 @@ def findings(evidence: Evidence, days: float) -> Iterable[Finding]:
         observed, expected = observed[:1], expected[:1]
     drawn = np.flatnonzero(expected.sum(axis=0)).tolist()  # those that are served no more too: they once were
     try:
+        if evidence.shadow:
+            raise Refused("sample ratio", "every variant decides each time", "")
         ratio = sample_ratio.changing(observed[:, drawn], expected[:, drawn])
         found = quality.sample_ratio([running.keys[arm] for arm in drawn], ratio)
     except (Refused, ValueError):

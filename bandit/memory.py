@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -30,6 +31,13 @@ ALL_EPOCHS = 0
 Place = TypeVar("Place", bound=tuple[int, ...])
 
 
+class Outside(NamedTuple):
+    """Values of settings that are not in the store, by name."""
+
+    file: Mapping[str, Any] = MappingProxyType({})
+    environment: Mapping[str, Any] = MappingProxyType({})
+
+
 class Memory:
     """A cache of the store and the changes that are still to be written to it.
 
@@ -37,7 +45,7 @@ class Memory:
     what is read is true until it ends.
     """
 
-    def __init__(self, store: Store, seed: int | None = None) -> None:
+    def __init__(self, store: Store, seed: int | None = None, outside: Outside = Outside()) -> None:  # noqa: B008
         self.store = store
         # A program that draws its rewards from the same seed must not draw the same numbers.
         own = None if seed is None else f"multiarm {seed}"
@@ -53,6 +61,7 @@ class Memory:
         self.reviewed: dict[int, tuple[int, float]] = {}
         self.serial = 0
         self.next_sweep = 0.0
+        self.outside = outside
         self.ids.last = store.reader().last_decision()
         self.reset()
 
@@ -72,6 +81,7 @@ class Memory:
         self.touched: set[Running] = set()
         self.looks: set[int] = set()
         self.documents: dict[str, Mapping[str, Any]] = {}
+        self.settings: tuple[Mapping[str, Any], Any] | None = None
 
     def refresh(self) -> None:
         """Catches up with what other processes committed; called at the start of a transaction."""
@@ -225,7 +235,7 @@ class Memory:
         if logged := self.store.reader().epoch(*place):
             allocation = running.allocate(mask, json.loads(logged.weights))
         else:
-            weights, members = running.weights, running.members(mask)
+            weights, members = running.configured(mask), running.members(mask)
             if sum(weights[arm] for arm in members) <= 0.0:
                 weights = running.learner.weights(now, members)
             allocation = running.allocate(mask, weights)
@@ -443,24 +453,19 @@ class Memory:
         self.batch, self.drawn, self.models, self.touched = Batch(), {}, {}, set()
         return batch
 
-    def key_of(self, number: int) -> str:
-        """The key of the experiment of a number.
-
-        Raises:
-            NotFound: There is none.
-        """
-        for row, _ in self.store.reader().experiments():
-            if row.id == number:
-                return row.key
-        raise NotFound(f"experiment {number} is unknown")
-
     def numbered(self, number: int) -> Running:
         """The experiment of a number.
 
         Raises:
             NotFound: There is none.
         """
-        return self.by_id.get(number) or self.experiment(self.key_of(number))
+        running = self.by_id.get(number)
+        if running is None:
+            found = self.store.reader().numbered(number)
+            if found is None:
+                raise NotFound(f"experiment {number} is unknown")
+            running = self.experiment(found[0].key)
+        return running
 
 
 def load(row: ExperimentRow, standing: Standing) -> Running:

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel
 
+from bandit import settings
 from bandit.actor import By
 from bandit.memory import Memory
 from bandit.running import Running
@@ -26,6 +27,11 @@ def note(
         by.idempotency_key,
     )
     memory.batch.changes.append(change)
+
+
+def automated(memory: Memory) -> bool:
+    """Whether the engine may act by itself on what guardrails, rollouts and stopping rules find."""
+    return settings.current(memory).enable_automated_guardrails
 
 
 def tell(memory: Memory, running: Running, kind: str, severity: str, message: str, body: BaseModel, now: float) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 from bandit import canary
 from bandit.actor import Actor, By
-from bandit.automation import automated
 from bandit.checking import Found, all_found, described, judged
 from bandit.criterion import Action, Guardrail, Trip
 from bandit.errors import WrongState
@@ -19,7 +18,7 @@ from bandit.experiment import StoredExperiment
 from bandit.guards import CUTS
 from bandit.lifecycle import repeated, standing
 from bandit.memory import Memory
-from bandit.record import note, tell
+from bandit.record import automated, note, tell
 from bandit.running import Running
 
 LIVE = ("running", "paused")

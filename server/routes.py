@@ -10,11 +10,10 @@ from bandit.priors import Prior
 from bandit.results import Quality, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, StatusAnswer
 from bandit.sample_size import SampleSize, SampleSizeRequest
-from server import rollouts
+from server import documents, oversight, rollouts
 from server.management import (
     Clone,
     CounterfactualQuery,
-    ExperimentList,
     Management,
     PriorQuery,
     ResultsQuery,
@@ -66,7 +65,7 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
             (*TAKES_BODY, 409, 503),
             status=201,
         ),
-        Route("GET", "/v1/experiments", "read", manage.experiments, None, ExperimentList, (503,)),
+        *oversight.routes(engine),
         Route("GET", experiment, "read", manage.get, None, StoredExperiment, (404, 503)),
         Route(
             "PATCH", experiment, "manage", manage.update, changes_of(Experiment), StoredExperiment, (400, 413, *changes)
@@ -123,6 +122,7 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
         Route("GET", "/v1/metrics/<key>/prior", "read", manage.prior, None, Prior, (404, 422, 503), asks=PriorQuery),
         Route("POST", "/v1/sample-size", "read", manage.sample_size, SampleSizeRequest, SampleSize, TAKES_BODY),
         *rollouts.routes(engine),
+        *documents.routes(engine.cohorts, "/v1/cohorts"),
         Route("GET", "/healthz", "public", _alive, None, Health, ()),
         Route("GET", "/readyz", "public", ready, None, Health, (503,)),
     ]

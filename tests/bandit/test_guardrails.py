@@ -216,7 +216,7 @@ def test_a_trip_is_cleared_by_a_person_and_what_came_before_is_not_read_again(ea
     assert [one for one in logged(each) if one[0] == "clear_trip"] == [("clear_trip", "sofia")]
     serve(each, units(900, "w"), {"b": 0.9})
     assert len(stands(each).trips) == 1
-    with pytest.raises(WrongState, match="'other'.*'errors'"):
+    with pytest.raises(WrongState, match=r"'other'.*'errors'"):
         each.clear_trip("x", "other")
 
 

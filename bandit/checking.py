@@ -35,14 +35,25 @@ def judged(check: Check, arm: int, rows: Rows, penalty: float = 0.0) -> Found:
         penalty: The logarithm of the number by which its alpha is divided because there are other windows.
     """
     outcome: Outcome = "inconclusive"
-    if _lacking(check, arm, rows) is None:
-        treatment, control = _samples(check, arm, rows)
-        line, other = _line(check, _limit(check)), _other(check.side)
-        if beyond(treatment, control, line, other, binary=check.binary) >= check.goal + penalty:
-            outcome = "trips"
-        elif beyond(treatment, control, line, check.side, binary=check.binary) >= _certain(check) + penalty:
-            outcome = "passes"
+    if trips(check, arm, rows, penalty):
+        outcome = "trips"
+    elif _known(check, arm, rows, check.side, _certain(check) + penalty):
+        outcome = "passes"
     return Found(check, arm, rows, penalty, outcome)
+
+
+def trips(check: Check, arm: int, rows: Rows, penalty: float = 0.0) -> bool:
+    """Whether an arm is known to break a limit: all that is asked for where it may only trip. See `judged`."""
+    return _known(check, arm, rows, _other(check.side), check.goal + penalty)
+
+
+def _known(check: Check, arm: int, rows: Rows, side: Side, goal: float) -> bool:
+    """Whether there are enough data, and as much as `goal` was won against an arm's not being on a side."""
+    needed = check.criterion.minimum_units - 0.5
+    if rows[arm][0] < needed or (check.criterion.compares and rows[check.control][0] < needed):
+        return False
+    treatment, control = _samples(check, arm, rows)
+    return beyond(treatment, control, _line(check, _limit(check)), side, binary=check.binary) >= goal
 
 
 def described(found: Found, keys: Sequence[str]) -> CheckResult:
@@ -95,13 +106,24 @@ def within(check: Check, reader: Reader, running: Running, now: float) -> tuple[
 def all_found(guards: Guards, reader: Reader, running: Running, now: float) -> Iterator[Found]:
     """Every check of every arm it watches."""
     for check in guards.checks:
-        rows: Rows
-        if check.criterion.window is None:
-            rows, penalty = guards.tallies[check.extent].sums, 0.0
-        else:
-            rows, penalty = within(check, reader, running, now)
+        rows, penalty = _data(check, guards, reader, running, now)
         for arm in check.arms:
             yield judged(check, arm, rows, penalty)
+
+
+def all_tripping(guards: Guards, reader: Reader, running: Running, now: float) -> Iterator[Found]:
+    """Those that trip."""
+    for check in guards.checks:
+        rows, penalty = _data(check, guards, reader, running, now)
+        for arm in check.arms:
+            if trips(check, arm, rows, penalty):
+                yield Found(check, arm, rows, penalty, "trips")
+
+
+def _data(check: Check, guards: Guards, reader: Reader, running: Running, now: float) -> tuple[Rows, float]:
+    if check.criterion.window is not None:
+        return within(check, reader, running, now)
+    return guards.tallies[check.extent].sums, 0.0
 
 
 def _samples(check: Check, arm: int, rows: Rows) -> tuple[Sample, Sample | None]:

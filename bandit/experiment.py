@@ -292,7 +292,8 @@ class Experiment(Model):
             learning = LinThompson() if self.features else ThompsonBeta() if bounded else ThompsonNormal()
             object.__setattr__(self, "policy", learning if self.type == "bandit" else Fixed())
         if self.type in ("ab_test", "canary") and not isinstance(self.policy, Fixed):
-            raise ValueError(f"policy: type {self.type!r} has a fixed split, given {self.resolved_policy.name!r}")
+            which = "a canary" if self.type == "canary" else "an ab_test"
+            raise ValueError(f"policy: {which} has a fixed split, given {self.resolved_policy.name!r}")
         if self.resolved_policy.contextual and not self.features:
             raise ValueError(
                 f"features: {self.resolved_policy.name!r} reads a context; give the numbers that it holds, "

@@ -77,8 +77,14 @@ class Guards:
         """Adds a trial's change to the sums of a metric; true where a check wants a look at it."""
         wanted = False
         for tally in self.by_metric.get(metric, ()):
-            if epoch >= tally.since and tally.add(arm, delta):
-                wanted = True
+            if epoch >= tally.since:
+                row = tally.sums[arm]
+                row[0] += delta[0]
+                row[1] += delta[1]
+                row[2] += delta[2]
+                if row[0] >= tally.due[arm]:
+                    tally.ripe.add(arm)
+                    wanted = True
         return wanted
 
     def inherit(self, past: "Guards | None") -> None:
@@ -92,7 +98,8 @@ class Guards:
         for since in {extent.since for extent in self.tallies}:
             for arm, metric, sums in read(since):
                 if tally := self.tallies.get(Extent(metric, since)):
-                    tally.add(arm, sums)
+                    tally.sums[arm] = sums[:3]
+                    tally.ripe.add(arm)
 
 
 def guards(experiment: "StoredExperiment") -> Guards | None:

@@ -1,6 +1,7 @@
 """The engine's memory: a cache of the store, and the batch that will make the store agree with it."""
 
 import json
+import math
 import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -57,6 +58,7 @@ class Memory:
         self._seen = bytearray(SEEN_BITS >> 3)
         self.alone = True
         self._cadences: dict[int, Cadence] = {}
+        self.attended_at = -math.inf
         self.reviews: set[str] = set()
         self.reviewed: dict[int, tuple[int, float]] = {}
         self.serial = 0

@@ -1,6 +1,5 @@
 """Sums of the metrics that are guarded, in memory, and when they have grown enough to be looked at again."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 GROWTH = 1.05
@@ -15,7 +14,9 @@ class Extent(NamedTuple):
 
 
 class Tally:
-    """Count, sum and sum of squares, less the origin, of each arm's values. `ripe` are the arms that want a look.
+    """Count, sum and sum of squares, less the origin, of each arm's values.
+
+    An arm whose count has reached what is `due` of it wants a look, and is `ripe`.
 
     Args:
         extent: Of what.
@@ -23,7 +24,7 @@ class Tally:
         minimum: Count from which on an arm is looked at.
     """
 
-    __slots__ = ("_due", "_minimum", "extent", "ripe", "since", "sums")
+    __slots__ = ("_minimum", "due", "extent", "ripe", "since", "sums")
 
     def __init__(self, extent: Extent, arms: int, minimum: int) -> None:
         self.extent = extent
@@ -31,28 +32,17 @@ class Tally:
         self.sums = [[0.0, 0.0, 0.0] for _ in range(arms)]
         self.ripe: set[int] = set()
         self._minimum = minimum
-        self._due = [float(minimum)] * arms
-
-    def add(self, arm: int, delta: Sequence[float]) -> bool:
-        """Adds to the sums of an arm; true where it wants a look."""
-        row = self.sums[arm]
-        row[0] += delta[0]
-        row[1] += delta[1]
-        row[2] += delta[2]
-        if row[0] < self._due[arm]:
-            return False
-        self.ripe.add(arm)
-        return True
+        self.due = [float(minimum)] * arms
 
     def looked(self) -> None:
         """Notes a look at the arms that wanted one."""
         for arm in self.ripe:
-            self._due[arm] = max(self._minimum, self.sums[arm][0] * GROWTH)
+            self.due[arm] = max(self._minimum, self.sums[arm][0] * GROWTH)
         self.ripe.clear()
 
     def inherit(self, past: "Tally") -> None:
         """Takes over the sums of the same arms, the first ones."""
         for arm, sums in enumerate(past.sums):
             self.sums[arm] = sums
-            self._due[arm] = max(self._minimum, past._due[arm])
+            self.due[arm] = max(self._minimum, past.due[arm])
         self.ripe = past.ripe

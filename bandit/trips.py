@@ -11,7 +11,7 @@ from typing import Any
 
 from bandit import canary
 from bandit.actor import Actor, By
-from bandit.checking import Found, all_found, described, judged
+from bandit.checking import Found, all_tripping, described, trips
 from bandit.criterion import Action, Guardrail, Trip
 from bandit.errors import WrongState
 from bandit.experiment import StoredExperiment
@@ -54,10 +54,14 @@ def _ripe(running: Running) -> list[Found]:
     for check in running.guards.checks:
         if check.criterion.window is None:
             tally = running.guards.tallies[check.extent]
-            found += [judged(check, arm, tally.sums) for arm in tally.ripe if arm in check.arms]
+            found += [
+                Found(check, arm, tally.sums, 0.0, "trips")
+                for arm in tally.ripe
+                if arm in check.arms and trips(check, arm, tally.sums)
+            ]
     for tally in running.guards.tallies.values():
         tally.looked()
-    return [one for one in found if one.outcome == "trips"]
+    return found
 
 
 def watch(memory: Memory, running: Running, now: float) -> float | None:
@@ -68,8 +72,7 @@ def watch(memory: Memory, running: Running, now: float) -> float | None:
     windows = [guardrail.window for guardrail in experiment.guardrails if guardrail.window is not None]
     if windows and experiment.status == "running":
         _cut(memory, running, min(windows), now)
-    found = [one for one in all_found(running.guards, memory.store.reader(), running, now) if one.outcome == "trips"]
-    act(memory, running.id, found, now)
+    act(memory, running.id, list(all_tripping(running.guards, memory.store.reader(), running, now)), now)
     if experiment.rollout_state is not None and experiment.rollout_state.under_way:
         return now + canary.EVERY
     return now + min(max(min(windows, default=math.inf) / 20.0, SOONEST), LATEST)

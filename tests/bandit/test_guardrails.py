@@ -337,7 +337,7 @@ def test_a_fault_in_looking_costs_no_reward(engine, monkeypatch, caplog):
     def broken(*_, **__):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("bandit.trips.judged", broken)
+    monkeypatch.setattr("bandit.trips.trips", broken)
     serve(engine, units(400), {"b": 0.6})
     assert engine.results("x").variants[1].units > 150
     assert any("could not be looked at" in record.message for record in caplog.records)

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from bandit.audit import Audit
 from bandit.cohort import Cohort
 from bandit.counterfactual import Counterfactual
+from bandit.criterion import Checks
 from bandit.decision import ChooseRequest, Decision
 from bandit.effects import Factorial
 from bandit.errors import BY_STATUS, FieldError, InvalidInput, MultiarmError
@@ -23,6 +24,7 @@ from bandit.priors import Prior
 from bandit.remote import RemoteConfiguration, RemoteKeys, RemoteShelf, new_key
 from bandit.results import Quality, Results, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest
+from bandit.rollout import RolloutReport
 from bandit.sample_size import SampleSize, SampleSizeRequest
 from bandit.traffic import Traffic
 from bandit.validation import Validation
@@ -179,6 +181,38 @@ class Client:
     def archive(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
         """See `Engine.archive`."""
         return self._manage("POST", _path(key, "archive"), None, idempotency_key)
+
+    def clear_trip(self, key: str, guardrail: str, *, idempotency_key: str | None = None) -> StoredExperiment:
+        """See `Engine.clear_trip`."""
+        return self._manage("POST", _path(key, "guardrails", "clear"), {"guardrail": guardrail}, idempotency_key)
+
+    def promote(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
+        """See `Engine.promote`."""
+        return self._manage("POST", _path(key, "rollout", "promote"), {"reason": reason}, idempotency_key)
+
+    def hold(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
+        """See `Engine.hold`."""
+        return self._manage("POST", _path(key, "rollout", "hold"), {"reason": reason}, idempotency_key)
+
+    def proceed(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
+        """See `Engine.proceed`."""
+        return self._manage("POST", _path(key, "rollout", "proceed"), {"reason": reason}, idempotency_key)
+
+    def roll_back(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
+        """See `Engine.roll_back`."""
+        return self._manage("POST", _path(key, "rollout", "roll-back"), {"reason": reason}, idempotency_key)
+
+    def apply_winner(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
+        """See `Engine.apply_winner`."""
+        return self._manage("POST", _path(key, "apply-winner"), None, idempotency_key)
+
+    def guardrails(self, key: str) -> Checks:
+        """See `Engine.guardrails`."""
+        return Checks.model_validate_json(self._ask("GET", f"/v1/experiments{_path(key, 'guardrails')}"))
+
+    def rollout(self, key: str) -> RolloutReport:
+        """See `Engine.rollout`."""
+        return RolloutReport.model_validate_json(self._ask("GET", f"/v1/experiments{_path(key, 'rollout')}"))
 
     def get(self, key: str) -> StoredExperiment:
         """See `Engine.get`."""

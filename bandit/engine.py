@@ -12,13 +12,29 @@ from typing import Any, Self, TypeVar, Unpack
 
 from pydantic import TypeAdapter, ValidationError
 
-from bandit import agenda, audit, keys, lifecycle, listing, priors, settings, target, validation, verify
+from bandit import (
+    agenda,
+    audit,
+    canary,
+    conclusion,
+    health,
+    keys,
+    lifecycle,
+    listing,
+    priors,
+    settings,
+    target,
+    trips,
+    validation,
+    verify,
+)
 from bandit.actor import By, current
 from bandit.audit import Audit
 from bandit.choose import choose
 from bandit.cohort import COHORT
 from bandit.configuration import Configuration
 from bandit.counterfactual import Counterfactual, counterfactual
+from bandit.criterion import Checks
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
 from bandit.effects import Factorial
 from bandit.errors import InvalidInput, MultiarmError, NotFound, WrongState
@@ -31,6 +47,7 @@ from bandit.model import Text
 from bandit.outside import read as read_outside
 from bandit.results import SWITCHED_OFF, Quality, Results, Segments, Series, days, results
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retract, reward
+from bandit.rollout import RolloutReport
 from bandit.running import Running
 from bandit.sample_size import SampleSize, SampleSizeRequest
 from bandit.shelf import Shelf
@@ -323,6 +340,45 @@ class Engine:
         """Puts away an experiment that is over: its outcomes are final."""
         return self.manage(lifecycle.transition, key, "archive", "", idempotency_key)
 
+    def clear_trip(self, key: str, guardrail: str, *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Clears what a guardrail has tripped, and ends what was done for it; it reads what is decided from now on.
+
+        Raises:
+            NotFound: The experiment is unknown.
+            WrongState: The guardrail has not tripped.
+        """
+        return self.manage(trips.clear_trip, key, guardrail, idempotency_key)
+
+    def promote(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Moves a canary on by one step, whatever its criteria say.
+
+        Raises:
+            NotFound: The experiment is unknown.
+            WrongState: It is no canary, does not run, or its rollout is over.
+        """
+        return self.manage(canary.promote, key, _valid(_reason, reason), idempotency_key)
+
+    def hold(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Keeps a canary at its step; what trips still rolls it back. Raises as `promote`."""
+        return self.manage(canary.hold, key, _valid(_reason, reason), idempotency_key)
+
+    def proceed(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Lets a canary that was held go on as it is defined. Raises as `promote`."""
+        return self.manage(canary.proceed, key, _valid(_reason, reason), idempotency_key)
+
+    def roll_back(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Serves a canary's control alone from now on, for good. Raises as `promote`."""
+        return self.manage(canary.roll_back, key, _valid(_reason, reason), idempotency_key)
+
+    def apply_winner(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Gives all units to the winner that a stopping rule has found.
+
+        Raises:
+            NotFound: The experiment is unknown.
+            WrongState: There is no winner, it serves all units already, or it may not be served.
+        """
+        return self.manage(conclusion.apply_winner, key, idempotency_key)
+
     def manage(self, function: Callable[..., Managed], *arguments: object) -> Managed:
         """Runs an operation that people ask for, the last of whose arguments is an idempotency key.
 
@@ -460,6 +516,25 @@ class Engine:
             analysis = settings.read(reader, self._memory.outside).enable_statistical_analysis
             return results(reader, *_found(reader, key), interval, self._clock(), method, analysis=analysis)
 
+    def guardrails(self, key: str) -> Checks:
+        """Every guardrail of an experiment held against the data of every variant that it watches.
+
+        Raises:
+            NotFound: It is unknown.
+        """
+        with self._settled(key) as (reader, running):
+            return health.guardrails(reader, running, self._clock())
+
+    def rollout(self, key: str) -> RolloutReport:
+        """Where a canary is, how it is doing, what to do about it, and how it got there.
+
+        Raises:
+            NotFound: It is unknown.
+            WrongState: It is no canary, or has not started.
+        """
+        with self._settled(key) as (reader, running):
+            return health.report(reader, running, self._clock())
+
     def quality(self, key: str) -> Quality:
         """Everything that is odd about an experiment's data: what the results say, and what takes its log to see.
 
@@ -577,6 +652,12 @@ class Engine:
         """
         more = self._journal.run(_attend)
         self._journal.settle()
+        for key in self._journal.run(conclusion.taken) if self._memory.reviews else ():
+            with self.reading() as reader:
+                found = conclusion.judged(reader, *_found(reader, key), self._clock())
+            if found is not None:
+                self._journal.run(conclusion.conclude, key, found)
+                self._journal.settle()
         return more
 
     def check(self) -> None:

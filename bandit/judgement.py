@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Literal
 
+import numpy as np
+
 from bandit.errors import InvalidInput
 from bandit.evidence import Evidence
 from bandit.metric import Metric
@@ -122,13 +124,17 @@ def findings(evidence: Evidence, days: float) -> Iterable[Finding]:
     running, analysis = evidence.running, evidence.running.experiment.analysis
     keys = [running.keys[arm] for arm in running.full]
     trials = [evidence.trials[arm] for arm in running.full]
+    observed, expected = evidence.draws()
+    if running.experiment.rollout is not None:  # later steps move units of the control, and those only: no fresh draws
+        observed, expected = observed[:1], expected[:1]
+    drawn = np.flatnonzero(expected.sum(axis=0)).tolist()  # those that are served no more too: they once were
     try:
         if evidence.shadow:
             raise Refused("sample ratio", "every variant decides each time", "")
-        observed, expected = (array[:, list(running.full)] for array in evidence.draws())
-        found = quality.sample_ratio(keys, sample_ratio.changing(observed, expected))
+        ratio = sample_ratio.changing(observed[:, drawn], expected[:, drawn])
+        found = quality.sample_ratio([running.keys[arm] for arm in drawn], ratio)
     except (Refused, ValueError):
-        found = None  # too few units to tell, or variants that are no longer served
+        found = None  # too few units to tell
     if found:
         yield found
     for found in (

@@ -192,6 +192,23 @@ class SQLiteReader:
         )
         return [(row[0], row[1], list(row[2:])) for row in rows]
 
+    def sums_since(self, experiment: int, epoch: int) -> list[tuple[int, int, list[float]]]:
+        if epoch <= 1:
+            return self.sums(experiment, 0)
+        rows = self._read(
+            "SELECT variant, metric, sum(count), sum(total), sum(squares), sum(weighted) FROM statistics"
+            " WHERE experiment = ? AND epoch >= ? GROUP BY variant, metric",
+            (experiment, epoch),
+        )
+        return [(row[0], row[1], list(row[2:])) for row in rows]
+
+    def last_epoch(self, experiment: int, before: float) -> int:
+        found = self._read(
+            "SELECT epoch FROM epochs WHERE experiment = ? AND started_at < ? ORDER BY epoch DESC LIMIT 1",
+            (experiment, before),
+        )
+        return int(found[0][0]) if found else 0
+
     def trials(self, experiment: int) -> Iterator[TrialRow]:
         width = len(DecisionRow._fields)
         found: TrialRow | None = None

@@ -313,6 +313,12 @@ class Reader(Protocol):
     def sums(self, experiment: int, epoch: int) -> list[tuple[int, int, list[float]]]:
         """Variant, metric and sums of an epoch; 0 is all of them."""
 
+    def sums_since(self, experiment: int, epoch: int) -> list[tuple[int, int, list[float]]]:
+        """Variant, metric and sums of an epoch and all that followed."""
+
+    def last_epoch(self, experiment: int, before: float) -> int:
+        """The last epoch that began before a time; 0 for none."""
+
     def trials(self, experiment: int) -> Iterator[TrialRow]:
         """The trials of an experiment that were opened, in the order of their decisions, a few in memory at a time."""
 

@@ -14,6 +14,7 @@ PARTS = (
     "weights",
     "inprocess",
     "contexts",
+    "guardrails",
     "simulation",
     "targeting",
     "tables",

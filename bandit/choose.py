@@ -21,8 +21,18 @@ _decision: Callable[[tuple[Any, ...]], Decision] = partial(tuple.__new__, Decisi
 _ADVICE = {"draft": "start it first", "paused": "resume it first"}
 
 
-def choose(memory: Memory, request: ChooseRequest, now: float) -> Decision:
+Keep = Callable[[Memory, Running, ChooseRequest, DecisionRow, float], Decision]
+"""What a unit is answered that has its variant, by the decision that gave it."""
+
+
+def choose(memory: Memory, request: ChooseRequest, now: float, keep: Keep | None = None) -> Decision:
     """Decides, and notes the decision in the batch.
+
+    Args:
+        memory: Of the engine.
+        request: For whom, and with what in view.
+        now: Seconds since 1970.
+        keep: Answers a unit that has its variant; unset: with another decision that is logged.
 
     Raises:
         NotFound: The experiment is unknown.
@@ -52,7 +62,7 @@ def choose(memory: Memory, request: ChooseRequest, now: float) -> Decision:
         if mask and seat.variant not in members:
             seat, place = memory.seat(running, unit or "", mask), mask
         if seat is not None and not running.fixed and seat.variant in members:
-            return _keep(memory, running, request, seat, now)
+            return (keep or _keep)(memory, running, request, seat, now)
 
     if running.serial != memory.serial:
         running.serial = memory.serial
@@ -65,7 +75,7 @@ def choose(memory: Memory, request: ChooseRequest, now: float) -> Decision:
     if unit is not None and running.fixed:
         variant, reason = rendezvous(experiment.salt, unit, running.marks, allocation.probabilities), "hashed"
         if seat is not None and seat.variant == variant:
-            return _keep(memory, running, request, seat, now)
+            return (keep or _keep)(memory, running, request, seat, now)
     else:
         variant, held_out = allocation.draw(memory.random)
         reason = "holdout" if held_out else "drawn"

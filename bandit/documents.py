@@ -53,12 +53,27 @@ def all_of(memory: Memory, kind: Kind[Body]) -> Mapping[str, Body]:
     """All documents of a kind by key, the uncommitted included. The mapping never changes; a later one may differ."""
     found: Mapping[str, Body] | None = memory.documents.get(kind.name)
     if found is None:
-        stored = {document.key: document for document in memory.store.reader().documents(kind.name)}
-        for document in memory.batch.documents.values():
-            if document.kind == kind.name:
-                stored[document.key] = document
-        found = {key: kind.parse(document) for key, document in stored.items() if document.body is not None}
-        memory.documents[kind.name] = found
+        found = memory.documents[kind.name] = _loaded(memory, kind)
+    return found
+
+
+def _loaded(memory: Memory, kind: Kind[Body]) -> dict[str, Body]:
+    """All documents of a kind from the store: of those that are known from before, only what others have changed."""
+    reader = memory.store.reader()
+    known, changed = memory.outdated.pop(kind.name, ({}, None))
+    found: dict[str, Body] = dict(known)
+    if changed is None:
+        stored: dict[str, Document | None] = {document.key: document for document in reader.documents(kind.name)}
+    else:
+        stored = {key: reader.document(kind.name, key) for key in changed}
+    for document in memory.batch.documents.values():
+        if document.kind == kind.name:
+            stored[document.key] = document
+    for key, document in stored.items():
+        if document is None or document.body is None:
+            found.pop(key, None)
+        else:
+            found[key] = kind.parse(document)
     return found
 
 
@@ -138,6 +153,7 @@ def remove(memory: Memory, key: str, by: By, now: float, *, kind: Kind[Body]) ->
         kind.release(memory, old)
     memory.batch.documents[kind.name, key] = Document(kind.name, key, None)
     memory.documents[kind.name] = {name: body for name, body in all_of(memory, kind).items() if name != key}
+    memory.edits += 1
     note(memory, kind.name, key, "remove", by, now)
 
 
@@ -146,6 +162,7 @@ def put(memory: Memory, kind: Kind[Body], body: Body) -> None:
     known = all_of(memory, kind)
     memory.batch.documents[kind.name, body.key] = Document(kind.name, body.key, body.model_dump_json())
     memory.documents[kind.name] = {**known, body.key: body}
+    memory.edits += 1
 
 
 def repeated(memory: Memory, kind: Kind[Body], key: str, action: str, by: By) -> Body | None:

@@ -50,6 +50,7 @@ class Memory:
         self._cadences: dict[int, Cadence] = {}
         self.serial = 0
         self.next_sweep = 0.0
+        self.edits = 0  # of documents, by this process
         self.ids.last = store.reader().last_decision()
         self.reset()
 
@@ -68,6 +69,8 @@ class Memory:
         self.models: dict[tuple[int, int, int], Array] = {}
         self.touched: set[Running] = set()
         self.documents: dict[str, Mapping[str, Any]] = {}
+        self.outdated: dict[str, tuple[Mapping[str, Any], set[str]]] = {}
+        self.edits += 1
 
     def refresh(self) -> None:
         """Catches up with what other processes committed; called at the start of a transaction."""
@@ -77,8 +80,11 @@ class Memory:
             return
         self.alone = False
         self.ids.last = max(self.ids.last, self.store.reader().last_decision())
-        for kind in {kind for kind, _ in news.documents}:
-            self.documents.pop(kind, None)
+        for kind, key in news.documents:
+            if (known := self.documents.pop(kind, None)) is not None:
+                self.outdated[kind] = (known, set())
+            if kind in self.outdated:
+                self.outdated[kind][1].add(key)
         if news.experiments:
             self.rows.clear()
             self.records.clear()

@@ -1,0 +1,79 @@
+"""The decisions of experiments behind flags: one that counts, and those that a page full of flags foresees."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+from pydantic_core import to_json
+
+from bandit.choose import answer, choose
+from bandit.decision import ChooseRequest, Decision
+from bandit.errors import InvalidInput, MultiarmError
+from bandit.memory import Memory
+from bandit.running import Running
+from bandit.store import DecisionRow
+
+
+class NeedsUnit(InvalidInput):
+    """A flag cannot be decided without knowing for whom."""
+
+
+def decide(memory: Memory, request: ChooseRequest, now: float) -> Decision:
+    """Decides for one flag, with the features of the experiment from the request's attributes.
+
+    Raises:
+        NeedsUnit: No unit is given, and units keep their variant.
+        MultiarmError: As `choose`.
+    """
+    running = memory.experiment(request.experiment)
+    if running.experiment.sticky and request.unit is None:
+        raise NeedsUnit.field("unit", f"the experiment {request.experiment!r} needs one")
+    return choose(memory, _in_context(running, request), now)
+
+
+def foresee(
+    memory: Memory, requests: Sequence[ChooseRequest], now: float
+) -> list[tuple[Decision | MultiarmError, int]]:
+    """What several flags would be decided, with nothing that counts: evaluation is no exposure.
+
+    A unit that has its variant keeps it, and is told of the decision that gave it. Else a decision is made that waits
+    to be activated, and the next time is the same: for a unit that keeps its variant always, else for as long as the
+    experiment's epoch and the attributes are.
+
+    Returns:
+        For each request a decision or why there is none, and the epoch that the experiment is in.
+    """
+    return [_foreseen(memory, request, now) for request in requests]
+
+
+def _foreseen(memory: Memory, request: ChooseRequest, now: float) -> tuple[Decision | MultiarmError, int]:
+    try:
+        running = memory.experiment(request.experiment)
+        if request.unit is None:
+            raise NeedsUnit.field("unit", f"the experiment {request.experiment!r} needs one")
+        request = _in_context(running, request)
+        if not running.experiment.sticky:
+            request = request.model_copy(update={"idempotency_key": _token(running, request)})
+        decision = choose(memory, request, now, keep=_as_it_is)
+    except MultiarmError as error:
+        return error, 0
+    return decision, memory.experiment(request.experiment).epoch
+
+
+def _as_it_is(memory: Memory, running: Running, request: ChooseRequest, seat: DecisionRow, now: float) -> Decision:  # noqa: ARG001
+    """The decision by which a unit has its variant."""
+    return answer(running, seat)
+
+
+def _in_context(running: Running, request: ChooseRequest) -> ChooseRequest:
+    """The request with the features that the experiment's policy reads, which a flag is given among its attributes."""
+    attributes = request.attributes or {}
+    features = {
+        feature.key: attributes[feature.key] for feature in running.experiment.features if feature.key in attributes
+    }
+    return request.model_copy(update={"context": features}) if running.experiment.features else request
+
+
+def _token(running: Running, request: ChooseRequest) -> str:
+    """What makes the decision of a unit that keeps none the same again: the epoch, and all that is known of the unit."""
+    known = to_json([running.epoch, request.unit, request.attributes])
+    return f"flags {sha256(known).hexdigest()[:40]}"

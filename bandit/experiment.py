@@ -4,24 +4,19 @@ import json
 import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 
+from bandit.model import Key as Key
+from bandit.model import Model as Model
+from bandit.model import Text as Text
 from policies import AnyPolicy, Duration, Fixed, LinThompson, Policy, ThompsonBeta, ThompsonNormal
 
-Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$", description="Letters, digits, `.`, `_`, `-`; 1 to 100.")]
-Text = Annotated[str, Field(max_length=10_000)]
 Status = Literal["draft", "running", "paused", "completed", "stopped", "archived"]
 
 MOST_CONFIG_BYTES = 65_536
 MOST_FEATURES = 50
 GREATEST = 1e12
 DEFAULT_FLOOR = 0.01
-
-
-class Model(BaseModel):
-    """Frozen, strict, and closed: an unknown field is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Variant(Model):

@@ -1,0 +1,14 @@
+"""What every domain model is built from."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$", description="Letters, digits, `.`, `_`, `-`; 1 to 100.")]
+Text = Annotated[str, Field(max_length=10_000)]
+
+
+class Model(BaseModel):
+    """Frozen, strict, and closed: an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)

@@ -69,11 +69,11 @@ def _loaded(memory: Memory, kind: Kind[Body]) -> dict[str, Body]:
     for document in memory.batch.documents.values():
         if document.kind == kind.name:
             stored[document.key] = document
-    for key, document in stored.items():
-        if document is None or document.body is None:
+    for key, kept in stored.items():
+        if kept is None or kept.body is None:
             found.pop(key, None)
         else:
-            found[key] = kind.parse(document)
+            found[key] = kind.parse(kept)
     return found
 
 

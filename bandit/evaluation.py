@@ -10,15 +10,17 @@ always gets the same, and when they change only the units that must move do.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from bandit.assignment import mark, rendezvous, share
+from bandit.conditions import Condition
 from bandit.flag import Flag, FlagEnvironment, Rule
+from bandit.matcher import Predicate
 
 Reason = Literal["STATIC", "DEFAULT", "TARGETING_MATCH", "SPLIT", "DISABLED", "ERROR"]
 ErrorCode = Literal["FLAG_NOT_FOUND", "TARGETING_KEY_MISSING", "INVALID_CONTEXT", "PARSE_ERROR", "GENERAL"]
 Attributes = Mapping[str, Any]
-Matches = Callable[[Attributes, str | None, float], bool]
 Metadata = Mapping[str, bool | str | float | int]
 
 
@@ -33,7 +35,7 @@ class Evaluation(NamedTuple):
     value: Any
     variant: str | None
     reason: Reason
-    metadata: Metadata = {}
+    metadata: Metadata = MappingProxyType({})
     error_code: ErrorCode | None = None
     error_details: str | None = None
 
@@ -66,7 +68,7 @@ class CompiledFlag:
         self,
         flag: Flag,
         environment: FlagEnvironment | None,
-        compile_condition: Callable[[Any], Matches],
+        compile_condition: Callable[[Condition], Predicate],
         *,
         on: bool,
     ) -> None:
@@ -96,7 +98,12 @@ class CompiledFlag:
         self.default = _evaluation(flag, default, "STATIC" if plain else "DEFAULT")
 
     def evaluate(
-        self, attributes: Attributes, unit: str | None, now: float, find: Find, known: dict[str, str | None] | None = None
+        self,
+        attributes: Attributes,
+        unit: str | None,
+        now: float,
+        find: Find,
+        known: dict[str, str | None] | None = None,
     ) -> Evaluation | None:
         """What the unit is served, or None where the flag's experiment decides.
 
@@ -140,7 +147,7 @@ def _evaluation(flag: Flag, variant: str | None, reason: Reason, **metadata: str
     return Evaluation(flag.key, value, variant, reason, metadata)
 
 
-def _compiled(flag: Flag, rule: Rule, compile_condition: Callable[[Any], Matches]) -> Serve:
+def _compiled(flag: Flag, rule: Rule, compile_condition: Callable[[Condition], Predicate]) -> Serve:
     """A rule as a function."""
     salt = f"flag/{flag.salt}/{rule.name}"
     reason: Reason = "TARGETING_MATCH" if rule.split is None and rule.percentage == 100.0 else "SPLIT"
@@ -183,7 +190,7 @@ def _part(salt: str, part: float, behind: Serve, missing: Evaluation) -> Serve:
     return serve
 
 
-def _where(matches: Matches, behind: Serve) -> Serve:
+def _where(matches: Predicate, behind: Serve) -> Serve:
     def serve(attributes: Attributes, unit: str | None, now: float) -> Evaluation | None:
         return behind(attributes, unit, now) if matches(attributes, unit, now) else None
 

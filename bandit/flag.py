@@ -41,7 +41,9 @@ class Rule(Scheduled):
     name: Key
     priority: int = Field(default=0, ge=-(10**6), le=10**6, description="The least is asked first.")
     when: Condition | None = Field(default=None, description="Whom it is for; unset: everybody.")
-    percentage: Percent = Field(default=100.0, description="Of those that it is for; the others go on to the next rule.")
+    percentage: Percent = Field(
+        default=100.0, description="Of those that it is for; the others go on to the next rule."
+    )
     variant: Key | None = None
     split: dict[Key, Annotated[float, Field(le=100.0)]] | None = Field(
         default=None, description="Percent of the units by variant; they sum to 100."

@@ -74,6 +74,6 @@ def _in_context(running: Running, request: ChooseRequest) -> ChooseRequest:
 
 
 def _token(running: Running, request: ChooseRequest) -> str:
-    """What makes the decision of a unit that keeps none the same again: the epoch, and all that is known of the unit."""
+    """What makes a decision the same again where units keep none: the epoch, and all that is known of the unit."""
     known = to_json([running.epoch, request.unit, request.attributes])
     return f"flags {sha256(known).hexdigest()[:40]}"

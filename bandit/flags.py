@@ -5,16 +5,17 @@ from typing import Any, NamedTuple, Protocol
 
 from pydantic import ValidationError
 
+from bandit.cohort import COHORT, Cohort
+from bandit.conditions import Condition
 from bandit.decision import ChooseRequest, Decision
 from bandit.documents import all_of
 from bandit.errors import InvalidInput, MultiarmError, NotFound, WrongState
-from bandit.evaluation import Attributes, CompiledFlag, Evaluation, Matches, Metadata, failed
+from bandit.evaluation import Attributes, CompiledFlag, Evaluation, Metadata, failed
 from bandit.flag import Flag
 from bandit.flag_decisions import NeedsUnit, decide, foresee
-from bandit.matcher import compiled
+from bandit.matcher import Predicate, compiled
 from bandit.memory import Memory
 from bandit.prerequisites import FLAG
-from bandit.settings import current
 
 NOTHING: Attributes = {}
 MOST_UNIT = 256
@@ -24,17 +25,18 @@ class Definitions(NamedTuple):
     """What evaluation follows from; each mapping stays as it is, a later one may differ."""
 
     flags: Mapping[str, Flag]
-    cohorts: Mapping[str, Any]
+    cohorts: Mapping[str, Cohort]
     environment: str
     on: bool
 
 
 def definitions(memory: Memory, now: float) -> Definitions:  # noqa: ARG001 - every operation has the time
     """The definitions as they are now."""
-    settings = current(memory)
-    return Definitions(
-        all_of(memory, FLAG), all_of(memory, COHORT), settings.environment, settings.enable_feature_flags
-    )
+    return Definitions(all_of(memory, FLAG), all_of(memory, COHORT), *_settings(memory))
+
+
+def _settings(memory: Memory) -> tuple[str, bool]:  # noqa: ARG001 - until there are settings
+    return "production", True
 
 
 class Moment:
@@ -75,7 +77,7 @@ class Moment:
         made = self._compiled[key] = CompiledFlag(flag, here, self._matches, on=self.defined.on)
         return made
 
-    def _matches(self, condition: Any) -> Matches:
+    def _matches(self, condition: Condition) -> Predicate:
         return compiled(condition, self.defined.cohorts)
 
 
@@ -110,13 +112,12 @@ class Flags:
             moment = self._renew(revision)
         flag = moment.find(key)
         if flag is None:
-            served: Evaluation | None = failed(key, "FLAG_NOT_FOUND", f"flag {key[:100]!r} is unknown")
-        elif refusal := _refusal(unit, attributes):
-            served = failed(key, "INVALID_CONTEXT", refusal)
-        else:
-            served = flag.evaluate(attributes or NOTHING, unit, self._clock(), moment.find)
-            if served is None:
-                served = self._decide(flag, unit, attributes, flag.flag.defer if defer is None else defer)
+            return failed(key, "FLAG_NOT_FOUND", f"flag {key[:100]!r} is unknown")._replace(value=default)
+        if refusal := _refusal(unit, attributes):
+            return failed(key, "INVALID_CONTEXT", refusal)._replace(value=default)
+        served = flag.evaluate(attributes or NOTHING, unit, self._clock(), moment.find)
+        if served is None:
+            served = self._decide(flag, unit, attributes, flag.flag.defer if defer is None else defer)
         return served if served.variant is not None else served._replace(value=default)
 
     def evaluate_all(self, unit: str | None, attributes: Attributes | None) -> list[Evaluation]:
@@ -172,6 +173,8 @@ def _refusal(unit: object, attributes: object) -> str | None:
     """Why unit and attributes may not be those of an evaluation, or None if they may."""
     if unit is not None and not (isinstance(unit, str) and 0 < len(unit) <= MOST_UNIT):
         return f"unit: must be a text of 1 to {MOST_UNIT} characters, given {unit!r}"[:200]
+    if isinstance(unit, str) and not unit.isascii() and any("\ud800" <= letter <= "\udfff" for letter in unit):
+        return f"unit: must be a text, given {unit!r}, which has half a character"[:200]
     if attributes is not None and not isinstance(attributes, (dict, Mapping)):
         return f"attributes: must be a mapping, given {attributes!r}"[:200]
     return None
@@ -189,10 +192,10 @@ def _request(flag: CompiledFlag, unit: str | None, attributes: Attributes | None
 
 def _decided(flag: CompiledFlag, decision: Decision, more: Metadata) -> Evaluation:
     """The evaluation that follows from a decision; the default, where the unit is not one of the experiment."""
-    told = {"experiment": decision.experiment, "decision_reason": decision.reason}
+    told: Metadata = {"experiment": decision.experiment, "decision_reason": decision.reason}
     if not decision.id:
         return flag.default._replace(metadata={**told, **more})
-    drawn = {"decision_id": decision.id, "propensity": decision.propensity, "epoch": decision.epoch}
+    drawn: Metadata = {"decision_id": decision.id, "propensity": decision.propensity, "epoch": decision.epoch}
     return flag.decided(decision.variant, {**told, **drawn, **more})
 
 

@@ -28,9 +28,9 @@ def check(memory: Memory, flag: Flag) -> None:
         if other.experiment is not None:
             raise InvalidInput.field(f"{field}.flag", f"{needed.flag!r} is decided by an experiment, flag by flag")
     for other in _needing(flags, flag.key):
-        needed = next(needed.variant for needed in other.prerequisites if needed.flag == flag.key)
-        if needed not in flag.variants:
-            raise InvalidInput.field("variants", f"{needed!r} is missing, and flag {other.key!r} needs it")
+        wanted = [needed.variant for needed in other.prerequisites if needed.flag == flag.key]
+        if missing := [variant for variant in wanted if variant not in flag.variants]:
+            raise InvalidInput.field("variants", f"{missing[0]!r} is missing, and flag {other.key!r} needs it")
         if flag.experiment is not None:
             raise InvalidInput.field("experiment", f"flag {other.key!r} needs this one, which so must decide by itself")
     if flag.prerequisites:
@@ -52,12 +52,16 @@ def release(memory: Memory, flag: Flag) -> None:
 
 def _needing(flags: Mapping[str, Flag], key: str) -> list[Flag]:
     return [
-        other for other in flags.values() if other.prerequisites and key in [needed.flag for needed in other.prerequisites]
+        other
+        for other in flags.values()
+        if other.prerequisites and key in [needed.flag for needed in other.prerequisites]
     ]
 
 
 def _check_chain(flags: Mapping[str, Flag], flag: Flag) -> None:
-    needs = {key: [needed.flag for needed in other.prerequisites] for key, other in flags.items() if other.prerequisites}
+    needs = {
+        key: [needed.flag for needed in other.prerequisites] for key, other in flags.items() if other.prerequisites
+    }
     needing: dict[str, list[str]] = {}
     for key, keys in needs.items():
         for needed in keys:
@@ -96,7 +100,8 @@ def _check_experiment(memory: Memory, flag: Flag, key: str) -> None:
         raise InvalidInput.field("experiment", f"{key!r} is not an experiment") from None
     if unknown := [variant for variant in variants if variant not in flag.variants]:
         raise InvalidInput.field(
-            "variants", f"the experiment {key!r} has {', '.join(map(repr, unknown[:20]))}, and the flag has no such value"
+            "variants",
+            f"the experiment {key!r} has {', '.join(map(repr, unknown[:20]))}, and the flag has no such value",
         )
 
 

@@ -81,7 +81,9 @@ class Metrics(Collector):
         yield _requests(requests, pid)
         yield _counts("multiarm_decisions", f"Decisions {_ONE_WORKER}, by reason.", "reason", decisions, pid)
         yield _counts("multiarm_rewards", f"Rewards {_ONE_WORKER}, by what became of them.", "status", rewards, pid)
-        yield _counts("multiarm_flag_evaluations", f"Evaluations of flags {_ONE_WORKER}, by reason.", "reason", flags, pid)
+        yield _counts(
+            "multiarm_flag_evaluations", f"Evaluations of flags {_ONE_WORKER}, by reason.", "reason", flags, pid
+        )
         started = GaugeMetricFamily("multiarm_start_time_seconds", f"Start {_ONE_WORKER}.", labels=["pid"])
         started.add_metric([pid], self._started_at)
         yield started

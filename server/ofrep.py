@@ -2,8 +2,8 @@
 
 Where the specification, its examples and real clients disagree: `variant` and `reason` are in every success, `key` and
 `errorCode` in every failure; `value` is left out where the default in the code is meant; reasons are those of the
-specification and everything else is in `metadata`, which is flat; a reserved attribute of the context, `multiarm.defer`,
-has a decision wait until it is tracked.
+specification and everything else is in `metadata`, which is flat; with the attribute `multiarm.defer` in the context, a
+decision waits until it is tracked.
 """
 
 import json

@@ -12,9 +12,10 @@ from typing import Any, Self, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from bandit import agenda, lifecycle, priors, target, verify
+from bandit import agenda, keys, lifecycle, priors, target, verify
 from bandit.actor import By, current
 from bandit.choose import activate, choose
+from bandit.configuration import Configuration
 from bandit.counterfactual import Counterfactual, counterfactual
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
 from bandit.errors import InvalidInput, MultiarmError, NotFound
@@ -23,11 +24,13 @@ from bandit.experiment import Experiment, StoredExperiment, Text
 from bandit.flags import Flags
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
 from bandit.memory import Memory, load
+from bandit.outside import read as read_outside
 from bandit.prerequisites import FLAG
 from bandit.results import Quality, Results, Segments, Series, days, results
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retract, reward
 from bandit.running import Running
 from bandit.sample_size import SampleSize, SampleSizeRequest
+from bandit.settings import read as read_settings
 from bandit.shelf import Shelf
 from bandit.sqlite import SQLiteStore
 from bandit.store import ExperimentRow, Reader, Standing
@@ -64,9 +67,11 @@ class Engine:
             and the file is this process's alone.
         clock: Seconds since 1970.
         seed: Makes the draws repeatable.
+        config: A TOML file of settings; None for the one that MULTIARM_CONFIG names in the environment, if any.
 
     Raises:
         StoreError: The file cannot be used; the message says why.
+        InvalidInput: A setting of `config` or of the environment is unknown, or not allowed.
 
     One engine may be used by many threads. Several processes may each have a durable engine on one file; after a fork,
     open a new one.
@@ -79,11 +84,14 @@ class Engine:
         durable: bool = True,
         clock: Clock = time.time,
         seed: int | None = None,
+        config: str | os.PathLike[str] | None = None,
     ) -> None:
+        outside = read_outside(config, os.environ)
         durable = durable and path is not None
         self._store = SQLiteStore(path, alone=not durable)
         try:
-            self._memory = Memory(self._store, seed)
+            self._memory = Memory(self._store, seed, outside)
+            read_settings(self._store.reader(), outside)  # what is not understood is found now
             for row, standing in self._store.reader().experiments():
                 if row.status == "running":
                     _warm(load(row, standing).experiment)
@@ -93,8 +101,10 @@ class Engine:
         self._clock = clock
         self._journal: Journal = (GroupCommit if durable else Background)(self._memory, clock)
         memory = self._memory
-        self._flags = Flags(self._journal.run, self._store.revision if durable else lambda: memory.edits, clock)
+        self._flags = Flags(self._run, self._store.revision if durable else lambda: memory.edits, clock)
         self.flags = Shelf(self, FLAG)
+        self.settings = Configuration(self, outside)
+        self.keys = keys.Keys(self, self._memory, clock)
         os.register_at_fork(after_in_child=partial(_forked, weakref.ref(self)))
 
     def choose(
@@ -143,11 +153,11 @@ class Engine:
             request = _choose_request(given)
         except ValidationError as error:
             raise InvalidInput.of(error) from error
-        return self._journal.run(choose, request)
+        return self._run(choose, request)
 
     def decide(self, request: ChooseRequest) -> Decision:
         """`choose` for a request that was validated already."""
-        return self._journal.run(choose, request)
+        return self._run(choose, request)
 
     def activate(self, decision_id: str) -> str:
         """Makes a deferred decision count from now on.
@@ -156,7 +166,7 @@ class Engine:
             NotFound: The decision is unknown.
         """
         request = _valid(ActivateRequest.model_validate, {"decision_id": decision_id})
-        return self._journal.run(activate, decode(request.decision_id))
+        return self._run(activate, decode(request.decision_id))
 
     def reward(
         self, decision_id: str, value: float, metric: str | None = None, *, idempotency_key: str | None = None
@@ -193,9 +203,7 @@ class Engine:
 
     def settle(self, request: RewardRequest) -> str:
         """`reward` for a request that was validated already."""
-        return self._journal.run(
-            reward, decode(request.decision_id), request.metric, request.value, request.idempotency_key
-        )
+        return self._run(reward, decode(request.decision_id), request.metric, request.value, request.idempotency_key)
 
     def retract(self, decision_id: str, metric: str | None = None) -> str:
         """Takes back all that was told of a decision for one metric.
@@ -206,7 +214,7 @@ class Engine:
             WrongState: The experiment is archived.
         """
         request = _valid(RetractRequest.model_validate, {"decision_id": decision_id, "metric": metric})
-        return self._journal.run(retract, decode(request.decision_id), request.metric)
+        return self._run(retract, decode(request.decision_id), request.metric)
 
     def evaluate(
         self,
@@ -284,7 +292,7 @@ class Engine:
     def follow(self, request: TrackRequest) -> Sequence[Tracked]:
         """`track` for a request that was validated already."""
         number = None if request.decision_id is None else decode(request.decision_id)
-        return self._journal.run(track, request, number)
+        return self._run(track, request, number)
 
     def choose_batch(self, requests: Sequence[ChooseRequest | Mapping[str, Any]]) -> Decisions:
         """Decides many at once, in one transaction; each has its own answer or error."""
@@ -327,7 +335,7 @@ class Engine:
                 items.append(InvalidInput.of(error))
             except MultiarmError as error:
                 items.append(error)
-        return self._journal.run(_run_each, function, items)
+        return self._run(_run_each, function, items)
 
     def create(
         self, experiment: Experiment | Mapping[str, Any], *, idempotency_key: str | None = None
@@ -395,8 +403,16 @@ class Engine:
         The operation is called with who asks, and the key, in its place. When this returns, what it did is kept.
         """
         by = By(current(), _valid(_token, arguments[-1]))
-        done = self._journal.run(function, *arguments[:-1], by)
+        done = self._run(function, *arguments[:-1], by)
         self._journal.flush()
+        return done
+
+    def _run(self, function: Callable[..., Managed], *arguments: object) -> Managed:
+        """Runs an operation, if whoever asks may still ask."""
+        actor = current()
+        if actor.key is None:
+            return self._journal.run(function, *arguments)
+        done: Managed = self._journal.run(keys.checked, actor, function, *arguments)
         return done
 
     def get(self, key: str) -> StoredExperiment:
@@ -565,7 +581,7 @@ class Engine:
 
     def _end(self, why: str) -> None:
         self._journal = Ended(why)
-        self._flags = Flags(self._journal.run, int, self._clock)
+        self._flags = Flags(self._run, int, self._clock)
 
     def __enter__(self) -> Self:
         return self

@@ -16,6 +16,7 @@ from bandit.flag_decisions import NeedsUnit, decide, foresee
 from bandit.matcher import Predicate, compiled
 from bandit.memory import Memory
 from bandit.prerequisites import FLAG
+from bandit.settings import current
 
 NOTHING: Attributes = {}
 MOST_UNIT = 256
@@ -32,11 +33,10 @@ class Definitions(NamedTuple):
 
 def definitions(memory: Memory, now: float) -> Definitions:  # noqa: ARG001 - every operation has the time
     """The definitions as they are now."""
-    return Definitions(all_of(memory, FLAG), all_of(memory, COHORT), *_settings(memory))
-
-
-def _settings(memory: Memory) -> tuple[str, bool]:  # noqa: ARG001 - until there are settings
-    return "production", True
+    settings = current(memory)
+    return Definitions(
+        all_of(memory, FLAG), all_of(memory, COHORT), settings.environment, settings.enable_feature_flags
+    )
 
 
 class Moment:

@@ -153,7 +153,6 @@ def remove(memory: Memory, key: str, by: By, now: float, *, kind: Kind[Body]) ->
         kind.release(memory, old)
     memory.batch.documents[kind.name, key] = Document(kind.name, key, None)
     memory.documents[kind.name] = {name: body for name, body in all_of(memory, kind).items() if name != key}
-    memory.edits += 1
     note(memory, kind.name, key, "remove", by, now)
 
 
@@ -162,7 +161,6 @@ def put(memory: Memory, kind: Kind[Body], body: Body) -> None:
     known = all_of(memory, kind)
     memory.batch.documents[kind.name, body.key] = Document(kind.name, body.key, body.model_dump_json())
     memory.documents[kind.name] = {**known, body.key: body}
-    memory.edits += 1
 
 
 def repeated(memory: Memory, kind: Kind[Body], key: str, action: str, by: By) -> Body | None:

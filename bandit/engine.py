@@ -21,7 +21,7 @@ from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
 from bandit.errors import InvalidInput, MultiarmError, NotFound
 from bandit.evaluation import Evaluation
 from bandit.experiment import Experiment, StoredExperiment, Text
-from bandit.flags import Flags
+from bandit.flags import Flags, Held
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
 from bandit.memory import Memory, load
 from bandit.outside import read as read_outside
@@ -100,8 +100,7 @@ class Engine:
             raise
         self._clock = clock
         self._journal: Journal = (GroupCommit if durable else Background)(self._memory, clock)
-        memory = self._memory
-        self._flags = Flags(self._run, self._store.revision if durable else lambda: memory.edits, clock)
+        self._flags = Flags(self._run, self._store.revision if durable else Held(self._memory), clock)
         self.flags = Shelf(self, FLAG)
         self.settings = Configuration(self, outside)
         self.keys = keys.Keys(self, self._memory, clock)

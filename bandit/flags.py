@@ -81,6 +81,27 @@ class Moment:
         return compiled(condition, self.defined.cohorts)
 
 
+class Held:
+    """Counts changes of what is in memory, where that is the truth because an engine is alone with its store.
+
+    The mappings of documents never change; where one of them is another, something was changed.
+    """
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._number = 0
+        self._seen: tuple[object, object, object] = (None, None, None)
+
+    def __call__(self) -> int:
+        """How many changes there were, or more: another number than before, if anything is different."""
+        documents, seen = self._memory.documents, self._seen
+        flags, cohorts, settings = documents.get("flag"), documents.get("cohort"), documents.get("setting")
+        if flags is not seen[0] or cohorts is not seen[1] or settings is not seen[2]:
+            self._number += 1  # first, for a thread that sees the rest must also see this
+            self._seen = (flags, cohorts, settings)
+        return self._number
+
+
 class Run(Protocol):
     """Runs an operation, as a journal does."""
 
@@ -93,7 +114,7 @@ class Flags:
 
     Args:
         run: Runs an operation, for what is not known from memory: changes, and decisions of experiments.
-        revision: Gives another number, cheaply, where somebody may have changed the definitions.
+        revision: Gives another number where somebody may have changed the definitions; asked for every evaluation.
         clock: Seconds since 1970.
     """
 

@@ -58,7 +58,6 @@ class Memory:
         self._cadences: dict[int, Cadence] = {}
         self.serial = 0
         self.next_sweep = 0.0
-        self.edits = 0  # of documents, by this process
         self.outside = outside
         self.ids.last = store.reader().last_decision()
         self.reset()
@@ -79,7 +78,6 @@ class Memory:
         self.touched: set[Running] = set()
         self.documents: dict[str, Mapping[str, Any]] = {}
         self.outdated: dict[str, tuple[Mapping[str, Any], set[str]]] = {}
-        self.edits += 1
         self.settings: tuple[Mapping[str, Any], Any] | None = None
 
     def refresh(self) -> None:

@@ -66,7 +66,8 @@ def _check_chain(flags: Mapping[str, Flag], flag: Flag) -> None:
     for key, keys in needs.items():
         for needed in keys:
             needing.setdefault(needed, []).append(key)
-    chain = [*reversed(_furthest(needing, flag.key)), *_furthest(needs, flag.key)[1:]]
+    below = _furthest(needs, flag.key)
+    chain = [*reversed(_furthest(needing, flag.key)), *below[1:]]
     if len(chain) > LONGEST_CHAIN:
         raise InvalidInput.field(
             "prerequisites", f"at most {LONGEST_CHAIN} flags that need each other, given {' -> '.join(chain)}"

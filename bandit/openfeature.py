@@ -14,6 +14,7 @@ from openfeature.track import TrackingEventDetails
 
 from bandit.client import Client
 from bandit.engine import Engine
+from bandit.remote_flags import DEFER
 
 Value = TypeVar("Value")
 Structure = Sequence[FlagValueType] | Mapping[str, FlagValueType]
@@ -22,8 +23,8 @@ Structure = Sequence[FlagValueType] | Mapping[str, FlagValueType]
 class Provider(AbstractProvider):
     """Evaluates the flags of an engine, or of a server through a client, which stay the caller's to close.
 
-    The targeting key of the context is the unit, and its other attributes are the attributes. `track` names a metric,
-    or `exposure`; `flag` and `decision_id` among the attributes of its details say what it is about, else it is about
+    The targeting key of the context is the unit, and its other attributes are the attributes; `multiarm.defer` among
+    them has a decision wait until it is tracked. `track` names a metric, or `exposure`; `flag` and `decision_id` among the attributes of its details say what it is about, else it is about
     every flag whose experiment has such a metric. What the engine refuses to track is raised.
     """
 
@@ -72,7 +73,7 @@ class Provider(AbstractProvider):
         tracking_event_details: TrackingEventDetails | None = None,
     ) -> None:
         """See `Engine.track`."""
-        unit, _ = _asked(evaluation_context)
+        unit = None if evaluation_context is None else evaluation_context.targeting_key or None
         details = tracking_event_details or TrackingEventDetails()
         about = {name: details.attributes[name] for name in ("flag", "decision_id") if name in details.attributes}
         self._source.track(tracking_event_name, unit, value=details.value, **about)  # type: ignore[arg-type]
@@ -84,7 +85,10 @@ class Provider(AbstractProvider):
         context: EvaluationContext | None,
         kinds: type | tuple[type, ...],
     ) -> FlagResolutionDetails[Value]:
-        found = self._source.evaluate(key, *_asked(context), default)
+        given = context or EvaluationContext()
+        attributes = {name: value for name, value in given.attributes.items() if name != DEFER}
+        defer: Any = given.attributes.get(DEFER)
+        found = self._source.evaluate(key, given.targeting_key or None, attributes, default, defer=defer)
         if found.error_code is not None:
             return FlagResolutionDetails(
                 default, ErrorCode(found.error_code), found.error_details, Reason.ERROR, None, found.metadata
@@ -95,8 +99,3 @@ class Provider(AbstractProvider):
             return FlagResolutionDetails(default, ErrorCode.TYPE_MISMATCH, message, Reason.ERROR)
         value: Value = found.value
         return FlagResolutionDetails(value, None, None, Reason(found.reason), found.variant, found.metadata)
-
-
-def _asked(context: EvaluationContext | None) -> tuple[str | None, Mapping[str, Any]]:
-    """Unit and attributes."""
-    return (None, {}) if context is None else (context.targeting_key or None, context.attributes)

@@ -12,6 +12,7 @@ import urllib3
 from pydantic import BaseModel, TypeAdapter
 
 from bandit import remote_flags
+from bandit.cohort import Cohort
 from bandit.counterfactual import Counterfactual
 from bandit.decision import ChooseRequest, Decision
 from bandit.errors import BY_STATUS, FieldError, InvalidInput, MultiarmError
@@ -68,12 +69,14 @@ class Client:
             headers={**(headers or {}), "Content-Type": "application/json", "Accept": "application/json"},
         )
         self.flags = RemoteShelf(self._ask, "/v1/flags", Flag)
+        self.cohorts = RemoteShelf(self._ask, "/v1/cohorts", Cohort)
 
     def choose(
         self,
         experiment: str,
         unit: str | None = None,
         *,
+        units: Mapping[str, str] | None = None,
         context: Mapping[str, Any] | None = None,
         attributes: Mapping[str, Any] | None = None,
         eligible: Sequence[str] | None = None,
@@ -84,6 +87,7 @@ class Client:
         request = {
             "experiment": experiment,
             "unit": unit,
+            "units": None if units is None else dict(units),
             "context": None if context is None else dict(context),
             "attributes": None if attributes is None else dict(attributes),
             "eligible": None if eligible is None else list(eligible),
@@ -349,7 +353,9 @@ def _item(answer: Any) -> Any:
 
 
 def _decision(answer: dict[str, Any]) -> Decision:
-    return Decision(answer["decision_id"], *(answer[name] for name in Decision._fields[1:]))
+    shadow = tuple(_decision(other) for other in answer.get("shadow", ()))
+    fields = {name: answer[name] for name in Decision._fields[1:-1]}
+    return Decision(id=answer["decision_id"] or "", shadow=shadow, **fields)
 
 
 def _status(answer: dict[str, str]) -> str:

@@ -31,6 +31,7 @@ Expressions are RE2's, which take time linear in the text and have neither back-
 
 import math
 import re
+from collections.abc import Iterator
 from datetime import tzinfo
 from typing import Annotated, Any, Literal, Self, TypeGuard, get_args
 
@@ -107,12 +108,15 @@ class Condition(Model):
         """The conditions that this one is made of; none where it reads an attribute."""
         return self.all or self.any or ([self.negated] if self.negated else [])
 
-    @property
-    def cohorts(self) -> frozenset[str]:
-        """The keys of the cohorts that it names."""
+    def names(self, field: str) -> Iterator[tuple[str, str]]:
+        """The cohorts that it names: where each is named, below the field that it was given in, and its key."""
         if self.operator == "in_cohort":
-            return frozenset({str(self.value)})
-        return frozenset().union(*(part.cohorts for part in self.parts))
+            yield f"{field}.value", str(self.value)
+        if self.negated is not None:
+            yield from self.negated.names(f"{field}.not")
+        for name, parts in (("all", self.all), ("any", self.any)):
+            for place, part in enumerate(parts or ()):
+                yield from part.names(f"{field}.{name}[{place}]")
 
     @property
     def zone(self) -> tzinfo:

@@ -14,16 +14,19 @@ from pydantic import TypeAdapter, ValidationError
 
 from bandit import agenda, keys, lifecycle, priors, target, verify
 from bandit.actor import By, current
-from bandit.choose import activate, choose
+from bandit.choose import choose
+from bandit.cohort import COHORT
 from bandit.configuration import Configuration
 from bandit.counterfactual import Counterfactual, counterfactual
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
 from bandit.errors import InvalidInput, MultiarmError, NotFound
 from bandit.evaluation import Evaluation
-from bandit.experiment import Experiment, StoredExperiment, Text
+from bandit.experiment import Experiment, StoredExperiment
+from bandit.exposure import activate
 from bandit.flags import Flags, Held
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
 from bandit.memory import Memory, load
+from bandit.model import Text
 from bandit.outside import read as read_outside
 from bandit.prerequisites import FLAG
 from bandit.results import Quality, Results, Segments, Series, days, results
@@ -104,6 +107,7 @@ class Engine:
         self.flags = Shelf(self, FLAG)
         self.settings = Configuration(self, outside)
         self.keys = keys.Keys(self, self._memory, clock)
+        self.cohorts = Shelf(self, COHORT)
         os.register_at_fork(after_in_child=partial(_forked, weakref.ref(self)))
 
     def choose(
@@ -111,6 +115,7 @@ class Engine:
         experiment: str,
         unit: str | None = None,
         *,
+        units: Mapping[str, str] | None = None,
         context: Mapping[str, Any] | None = None,
         attributes: Mapping[str, Any] | None = None,
         eligible: Sequence[str] | None = None,
@@ -122,6 +127,7 @@ class Engine:
         Args:
             experiment: The key of a running experiment.
             unit: Who is assigned; a sticky experiment keeps its variant for it.
+            units: Units by kind, such as user and session, instead of `unit`: the experiment assigns one of its kind.
             context: What the policy reads: for each feature that the experiment declares a number, or an object with
                 a number for each variant. Without declared features, anything that is worth keeping with the decision.
             attributes: What targeting and segments read.
@@ -138,6 +144,8 @@ class Engine:
         given: dict[str, Any] = {"experiment": experiment}
         if unit is not None:
             given["unit"] = unit
+        if units is not None:
+            given["units"] = dict(units)
         if context is not None:
             given["context"] = dict(context)
         if attributes is not None:
@@ -554,7 +562,9 @@ class Engine:
         A server does this once a second. Any number of processes may: what is done is done in one transaction with the
         record of it, so that it happens once.
         """
-        return self._journal.run(agenda.attend)
+        more = self._journal.run(agenda.attend)
+        self._journal.settle()
+        return more
 
     def check(self) -> None:
         """Does what a decision needs of the store, without deciding.

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, JsonValue, model_validator
 
 from bandit.conditions import Condition
-from bandit.decision import Unit
 from bandit.documents import Owned
-from bandit.experiment import Key, Model, Text
+from bandit.eligibility import Unit
+from bandit.model import Key, Model, Text
 
 FlagType = Literal["boolean", "string", "integer", "number", "object"]
 Variants = Annotated[dict[Key, JsonValue], Field(min_length=1, max_length=1000)]

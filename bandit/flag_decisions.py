@@ -5,11 +5,12 @@ from hashlib import sha256
 
 from pydantic_core import to_json
 
-from bandit.choose import answer, choose
+from bandit.choose import choose
 from bandit.decision import ChooseRequest, Decision
 from bandit.errors import InvalidInput, MultiarmError
 from bandit.memory import Memory
 from bandit.running import Running
+from bandit.settings import current
 from bandit.store import DecisionRow
 
 
@@ -50,18 +51,32 @@ def _foreseen(memory: Memory, request: ChooseRequest, now: float) -> tuple[Decis
         running = memory.experiment(request.experiment)
         if request.unit is None:
             raise NeedsUnit.field("unit", f"the experiment {request.experiment!r} needs one")
+        told_again = _keeps(running, request.unit)
         request = _in_context(running, request)
-        if not running.experiment.sticky:
-            request = request.model_copy(update={"idempotency_key": _token(running, request)})
+        if not told_again:
+            request = request.model_copy(update={"idempotency_key": _token(memory, running, request)})
         decision = choose(memory, request, now, keep=_as_it_is)
     except MultiarmError as error:
         return error, 0
     return decision, memory.experiment(request.experiment).epoch
 
 
-def _as_it_is(memory: Memory, running: Running, request: ChooseRequest, seat: DecisionRow, now: float) -> Decision:  # noqa: ARG001
+def _as_it_is(
+    memory: Memory,  # noqa: ARG001
+    running: Running,  # noqa: ARG001
+    request: ChooseRequest,  # noqa: ARG001
+    seat: DecisionRow,
+    reason: str,  # noqa: ARG001
+    now: float,  # noqa: ARG001
+) -> DecisionRow:
     """The decision by which a unit has its variant."""
-    return answer(running, seat)
+    return seat
+
+
+def _keeps(running: Running, unit: str) -> bool:
+    """Whether a unit keeps its variant by a decision that can be told again."""
+    gate = running.gate
+    return running.experiment.sticky and (gate is None or not (gate.shadow or unit in gate.forced))
 
 
 def _in_context(running: Running, request: ChooseRequest) -> ChooseRequest:
@@ -73,7 +88,8 @@ def _in_context(running: Running, request: ChooseRequest) -> ChooseRequest:
     return request.model_copy(update={"context": features}) if running.experiment.features else request
 
 
-def _token(running: Running, request: ChooseRequest) -> str:
-    """What makes a decision the same again where units keep none: the epoch, and all that is known of the unit."""
-    known = to_json([running.epoch, request.unit, request.attributes])
-    return f"flags {sha256(known).hexdigest()[:40]}"
+def _token(memory: Memory, running: Running, request: ChooseRequest) -> str:
+    """What makes a decision the same again where a unit keeps none: all that it follows from but chance and time."""
+    everywhere = current(memory)
+    known = [running.epoch, request.unit, request.attributes, everywhere.holdout, everywhere.enable_experiments]
+    return f"flags {sha256(to_json([*known, running.experiment])).hexdigest()[:40]}"

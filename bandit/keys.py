@@ -20,8 +20,8 @@ from bandit import documents
 from bandit.actor import Actor, By
 from bandit.documents import Kind, Owned
 from bandit.errors import Forbidden, InvalidInput, NotFound, Unauthorised, WrongState
-from bandit.experiment import Model
 from bandit.memory import Memory
+from bandit.model import Model
 from bandit.shelf import Host
 from bandit.store import Reader
 from policies import Duration

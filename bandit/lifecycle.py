@@ -7,11 +7,15 @@ from pydantic import ValidationError
 
 from bandit import settings
 from bandit.actor import By
+from bandit.cohort import check_cohorts
+from bandit.conditions import Condition
 from bandit.errors import FieldError, InvalidInput, WrongState
-from bandit.experiment import Analysis, Experiment, Status, StoredExperiment, Variant
+from bandit.experiment import Analysis, Experiment, Status, StoredExperiment
+from bandit.layers import check_layer
 from bandit.memory import Memory
 from bandit.running import Running
 from bandit.store import Change, ExperimentRow
+from bandit.variant import Variant
 from policies import POLICIES
 
 Action = Literal["start", "pause", "resume", "complete", "stop", "archive"]
@@ -28,6 +32,7 @@ TRANSITIONS: Mapping[Action, tuple[tuple[Status, ...], Status]] = {
 # What may change once units have been assigned: words, and how the next ones are drawn. Not what the ledger means.
 CHANGEABLE = frozenset(
     {"name", "description", "hypothesis", "owner", "tags", "policy", "reweight", "variants", "cost", "analysis"}
+    | {"targeting", "traffic", "ramp", "forced", "segments"}
 )
 CHANGEABLE_OF_VARIANT = frozenset({"name", "description", "config", "weight"})
 
@@ -48,6 +53,7 @@ def create(memory: Memory, experiment: Experiment, by: By, now: float) -> Stored
     by.actor.check(owner)
     given = {**definition(experiment), "analysis": settings.with_defaults(memory, experiment)}
     stored = StoredExperiment.model_validate({**given, "owner": owner, "created_at": now})
+    check_cohorts(memory, _conditions(stored))
     number = max([reader.last_experiment(), *memory.by_id]) + 1  # the store knows only what is written
     memory.batch.experiments[number] = ExperimentRow(
         number, stored.key, stored.model_dump_json(exclude={"epoch"}), stored.status
@@ -76,6 +82,8 @@ def transition(memory: Memory, key: str, action: Action, reason: str, by: By, no
     allowed, after = TRANSITIONS[action]
     if before not in allowed:
         raise WrongState(f"experiment {key!r} is {before}; only {' or '.join(allowed)} allows {action!r}")
+    if action == "start":
+        check_layer(memory, running.experiment)
     update: dict[str, Any] = {"status": after}
     if action == "start":
         update["started_at"] = now
@@ -120,12 +128,19 @@ def update(memory: Memory, key: str, changes: Mapping[str, Any], by: By, now: fl
             f"experiment {key!r} is {old.status}; a decision's meaning would change with {', '.join(refused)}",
             [FieldError(field, f"may not change while {old.status}") for field in refused],
         )
+    check_cohorts(memory, _conditions(new))
     running = memory.replace(running, new)
-    weighing = ("policy", "reweight", "variants", "cost")
+    weighing = ("policy", "reweight", "variants", "cost", "segments")
     if new.started_at is not None and any(getattr(old, field) != getattr(new, field) for field in weighing):
         memory.begin_epoch(running, now, anew=True)
     _note(memory, running, "update", old.status, ", ".join(sorted(changes)), by, now)
     return standing(running)
+
+
+def _conditions(experiment: Experiment) -> dict[str, Condition | None]:
+    """Every condition of an experiment, by its field."""
+    segments = {f"segments[{place}].when": segment.when for place, segment in enumerate(experiment.segments)}
+    return {"targeting": experiment.targeting, **segments}
 
 
 def _derived(old: StoredExperiment) -> set[str]:

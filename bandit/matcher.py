@@ -6,14 +6,16 @@ at the price of Boolean.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bandit import calendar
 from bandit.assignment import share
-from bandit.cohort import Cohort
 from bandit.conditions import TIMES, Condition
 from bandit.expressions import finder
 from bandit.versions import precedence
+
+if TYPE_CHECKING:
+    from bandit.cohort import Cohort
 
 Predicate = Callable[[Mapping[str, Any], str | None, float], bool]
 Test = Callable[[Any], bool | None]
@@ -46,7 +48,7 @@ _TESTS: Mapping[str, Callable[[Any], Test]] = {
 }
 
 
-def compiled(condition: Condition, cohorts: Mapping[str, Cohort]) -> Predicate:
+def compiled(condition: Condition, cohorts: Mapping[str, "Cohort"]) -> Predicate:
     """A predicate `(attributes, unit, now)`, true only where the condition is: what is unknown is no match.
 
     Args:
@@ -56,7 +58,7 @@ def compiled(condition: Condition, cohorts: Mapping[str, Cohort]) -> Predicate:
     return _compile(condition, cohorts, wanted=True)
 
 
-def _compile(condition: Condition, cohorts: Mapping[str, Cohort], *, wanted: bool) -> Predicate:
+def _compile(condition: Condition, cohorts: Mapping[str, "Cohort"], *, wanted: bool) -> Predicate:
     """A predicate that is true where the condition is known to be as `wanted`."""
     if condition.negated is not None:
         return _compile(condition.negated, cohorts, wanted=not wanted)
@@ -214,7 +216,7 @@ def _percentage(condition: Condition, *, wanted: bool) -> Predicate:
     return predicate
 
 
-def _membership(condition: Condition, cohorts: Mapping[str, Cohort], *, wanted: bool) -> Predicate:
+def _membership(condition: Condition, cohorts: Mapping[str, "Cohort"], *, wanted: bool) -> Predicate:
     """Whether a unit is listed in a cohort, or its condition true."""
     cohort = cohorts.get(str(condition.value))
     if cohort is None:

@@ -24,8 +24,9 @@ class Provider(AbstractProvider):
     """Evaluates the flags of an engine, or of a server through a client, which stay the caller's to close.
 
     The targeting key of the context is the unit, and its other attributes are the attributes; `multiarm.defer` among
-    them has a decision wait until it is tracked. `track` names a metric, or `exposure`; `flag` and `decision_id` among the attributes of its details say what it is about, else it is about
-    every flag whose experiment has such a metric. What the engine refuses to track is raised.
+    them has a decision wait until it is tracked. `track` names a metric, or `exposure`; `flag` and `decision_id` among
+    the attributes of its details say what it is about, else it is about every flag whose experiment has such a metric.
+    What the engine refuses to track is raised.
     """
 
     def __init__(self, source: Engine | Client) -> None:

@@ -15,8 +15,9 @@ from pydantic import Field, JsonValue, ValidationError, model_validator
 from bandit import documents
 from bandit.documents import Kind, Owned
 from bandit.errors import InvalidInput, StoreUnusable
-from bandit.experiment import Experiment, Key, Model
+from bandit.experiment import Experiment
 from bandit.memory import Memory, Outside
+from bandit.model import Key, Model
 from bandit.store import Reader
 from policies import Duration
 

@@ -4,12 +4,13 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
-from bandit.choose import activate
-from bandit.decision import IdempotencyKey, Name, Unit, encode
+from bandit.decision import IdempotencyKey, Name, encode
 from bandit.documents import all_of, find
+from bandit.eligibility import Unit
 from bandit.errors import InvalidInput, NotFound
-from bandit.experiment import Model
+from bandit.exposure import activate
 from bandit.memory import Memory
+from bandit.model import Model
 from bandit.prerequisites import FLAG
 from bandit.reward import Identifier, reward
 from bandit.running import Running

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from bandit import Engine
 from bandit.errors import InvalidInput, MalformedInput
 from bandit.evaluation import Evaluation
-from bandit.experiment import Model
+from bandit.model import Model
 from bandit.remote_flags import DEFER
 from server.metrics import Metrics
 from server.problems import Refusal, refuse

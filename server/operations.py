@@ -13,7 +13,7 @@ from bandit import ChooseRequest, Engine, InvalidInput, MalformedInput
 from bandit.decision import Decision
 from bandit.engine import MOST_IN_BATCH
 from bandit.errors import FieldError
-from bandit.experiment import Model
+from bandit.model import Model
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest
 from bandit.tracking import TrackedAnswer, TrackRequest
 from server.metrics import Metrics

@@ -5,7 +5,7 @@ from pydantic import Field
 from bandit import ChooseRequest, Engine, Experiment, Results, StoredExperiment
 from bandit.counterfactual import Counterfactual
 from bandit.decision import DecisionAnswer
-from bandit.experiment import Model
+from bandit.model import Model
 from bandit.priors import Prior
 from bandit.results import Quality, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, StatusAnswer
@@ -127,6 +127,7 @@ def table(engine: Engine, operations: Operations, metrics: Metrics) -> list[Rout
         ),
         Route("GET", "/v1/metrics/<key>/prior", "read", manage.prior, None, Prior, (404, 422, 503), asks=PriorQuery),
         Route("POST", "/v1/sample-size", "read", manage.sample_size, SampleSizeRequest, SampleSize, TAKES_BODY),
+        *documents.routes(engine.cohorts, "/v1/cohorts"),
         Route("GET", "/healthz", "public", _alive, None, Health, ()),
         Route("GET", "/readyz", "public", ready, None, Health, (503,)),
     ]

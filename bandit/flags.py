@@ -1,6 +1,6 @@
 """All flags of an engine, evaluated: from memory, as they are at the moment of the call, in whatever process."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from pydantic import ValidationError
@@ -48,33 +48,35 @@ class Moment:
         former: The moment before this one, whose compiled flags are kept where nothing changed.
     """
 
-    __slots__ = ("_compiled", "defined", "revision")
+    __slots__ = ("_all", "compiled", "defined", "revision")
 
     def __init__(self, defined: Definitions, revision: int, former: "Moment | None") -> None:
         self.defined = defined
         self.revision = revision
-        self._compiled: dict[str, CompiledFlag] = {}
+        self._all: list[CompiledFlag] | None = None
+        self.compiled: dict[str, CompiledFlag] = {}
         if former is not None and former.defined[1:] == defined[1:]:
-            self._compiled = {
-                key: flag for key, flag in former._compiled.copy().items() if defined.flags.get(key) is flag.flag
+            self.compiled = {
+                key: flag for key, flag in former.compiled.copy().items() if defined.flags.get(key) is flag.flag
             }
 
-    def all(self) -> Iterator[CompiledFlag]:
+    def all(self) -> Sequence[CompiledFlag]:
         """All flags, by key."""
-        for key in sorted(self.defined.flags):
-            if (flag := self.find(key)) is not None:
-                yield flag
+        if self._all is None:
+            found = map(self.find, sorted(self.defined.flags))
+            self._all = [flag for flag in found if flag is not None]
+        return self._all
 
     def find(self, key: str) -> CompiledFlag | None:
         """A flag by its key."""
-        return self._compiled.get(key) or self._compile(key)
+        return self.compiled.get(key) or self._compile(key)
 
     def _compile(self, key: str) -> CompiledFlag | None:
         flag = self.defined.flags.get(key)
         if flag is None:
             return None
         here = flag.environments.get(self.defined.environment)
-        made = self._compiled[key] = CompiledFlag(flag, here, self._matches, on=self.defined.on)
+        made = self.compiled[key] = CompiledFlag(flag, here, self._matches, on=self.defined.on)
         return made
 
     def _matches(self, condition: Condition) -> Predicate:
@@ -131,10 +133,13 @@ class Flags:
         moment, revision = self._moment, self._revision()
         if moment is None or moment.revision != revision:
             moment = self._renew(revision)
-        flag = moment.find(key)
+        flag = moment.compiled.get(key) or moment.find(key)
         if flag is None:
             return failed(key, "FLAG_NOT_FOUND", f"flag {key[:100]!r} is unknown")._replace(value=default)
-        if refusal := _refusal(unit, attributes):
+        plain = (unit is None or (type(unit) is str and 0 < len(unit) <= MOST_UNIT and unit.isascii())) and (
+            attributes is None or type(attributes) is dict
+        )
+        if not plain and (refusal := _refusal(unit, attributes)):
             return failed(key, "INVALID_CONTEXT", refusal)._replace(value=default)
         served = flag.evaluate(attributes or NOTHING, unit, self._clock(), moment.find)
         if served is None:

@@ -10,8 +10,18 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, table
 
-PARTS = ("weights", "inprocess", "contexts", "tables", "reports", "http", "startup", "footprint")
-PEERS = ("numba", "flask", "granian", "river", "mabwiser", "polars", "tea-tasting")
+PARTS = ("weights", "inprocess", "contexts", "flags", "tables", "reports", "http", "startup", "footprint")
+PEERS = (
+    "numba",
+    "flask",
+    "granian",
+    "river",
+    "mabwiser",
+    "polars",
+    "tea-tasting",
+    "growthbook",
+    "openfeature-provider-flagd",
+)
 RESULTS = Path(__file__).parent / "results.json"
 
 

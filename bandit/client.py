@@ -126,10 +126,12 @@ class Client:
         default: Any = None,
         *,
         defer: bool | None = None,
+        idempotency_key: str | None = None,
     ) -> Evaluation:
         """See `Engine.evaluate`."""
         asked = remote_flags.request(unit, attributes, defer)
-        answer = self._ask("POST", f"/ofrep/v1/evaluate/flags{_path(flag)}", asked, also=(400, 404))
+        path = f"/ofrep/v1/evaluate/flags{_path(flag)}"
+        answer = self._ask("POST", path, asked, idempotency_key or new_key(), also=(400, 404))
         return remote_flags.evaluation(json.loads(answer), default)
 
     def evaluate_all(

@@ -231,6 +231,7 @@ class Engine:
         default: Any = None,
         *,
         defer: bool | None = None,
+        idempotency_key: str | None = None,
     ) -> Evaluation:
         """Evaluates a flag. Where an experiment decides it, that is a decision, which counts.
 
@@ -242,6 +243,7 @@ class Engine:
             attributes: What rules read, and the features of a policy that reads a context.
             default: The value where the flag gives none.
             defer: Whether the decision counts for nothing until it is tracked or activated; None: as the flag says.
+            idempotency_key: A call with the same key gets the same decision.
 
         Returns:
             The value with its variant and reason. What goes wrong is no exception but the reason `ERROR`, with the
@@ -250,7 +252,7 @@ class Engine:
         Raises:
             StoreError: The decision could not be kept, so none was made.
         """
-        return self._flags.evaluate(flag, unit, attributes, default, defer)
+        return self._flags.evaluate(flag, unit, attributes, default, defer, idempotency_key)
 
     def evaluate_all(
         self, unit: str | None = None, attributes: Mapping[str, Any] | None = None

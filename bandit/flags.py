@@ -127,7 +127,13 @@ class Flags:
         self._moment: Moment | None = None
 
     def evaluate(
-        self, key: str, unit: str | None, attributes: Attributes | None, default: Any, defer: bool | None = None
+        self,
+        key: str,
+        unit: str | None,
+        attributes: Attributes | None,
+        default: Any,
+        defer: bool | None = None,
+        token: str | None = None,
     ) -> Evaluation:
         """See `Engine.evaluate`."""
         moment, revision = self._moment, self._revision()
@@ -143,7 +149,8 @@ class Flags:
             return failed(key, "INVALID_CONTEXT", refusal)._replace(value=default)
         served = flag.evaluate(attributes or NOTHING, unit, self._clock(), moment.find)
         if served is None:
-            served = self._decide(flag, unit, attributes, flag.flag.defer if defer is None else defer)
+            wait = flag.flag.defer if defer is None else defer
+            served = self._decide(flag, unit, attributes, {"defer": wait, "idempotency_key": token})
         return served if served.variant is not None else served._replace(value=default)
 
     def evaluate_all(self, unit: str | None, attributes: Attributes | None) -> list[Evaluation]:
@@ -171,10 +178,12 @@ class Flags:
             moment = self._moment = Moment(self._run(definitions), revision, moment)
         return moment
 
-    def _decide(self, flag: CompiledFlag, unit: str | None, attributes: Attributes | None, defer: bool) -> Evaluation:
+    def _decide(
+        self, flag: CompiledFlag, unit: str | None, attributes: Attributes | None, more: Mapping[str, Any]
+    ) -> Evaluation:
         try:
-            request = _request(flag, unit, attributes, defer)
-            return _decided(flag, self._run(decide, request), {"deferred": True} if defer else {})
+            request = _request(flag, unit, attributes, more)
+            return _decided(flag, self._run(decide, request), {"deferred": True} if request.defer else {})
         except MultiarmError as error:
             return _undecided(flag, error)
 
@@ -183,7 +192,7 @@ class Flags:
     ) -> list[Evaluation]:
         """What flags that experiments decide would give, none of it counted."""
         try:
-            requests = [_request(flag, unit, attributes, True) for flag in flags]
+            requests = [_request(flag, unit, attributes, {"defer": True}) for flag in flags]
         except MultiarmError as error:
             return [_undecided(flag, error) for flag in flags]
         foreseen = self._run(foresee, requests)
@@ -206,8 +215,10 @@ def _refusal(unit: object, attributes: object) -> str | None:
     return None
 
 
-def _request(flag: CompiledFlag, unit: str | None, attributes: Attributes | None, defer: bool) -> ChooseRequest:
-    given: dict[str, Any] = {"experiment": flag.flag.experiment, "unit": unit, "defer": defer}
+def _request(
+    flag: CompiledFlag, unit: str | None, attributes: Attributes | None, more: Mapping[str, Any]
+) -> ChooseRequest:
+    given: dict[str, Any] = {"experiment": flag.flag.experiment, "unit": unit, **more}
     if attributes:
         given["attributes"] = dict(attributes)
     try:

@@ -18,6 +18,7 @@ from bandit.evaluation import Evaluation
 from bandit.model import Model
 from bandit.remote_flags import DEFER
 from server.metrics import Metrics
+from server.operations import idempotency_key
 from server.problems import Refusal, refuse
 from server.route import Reply, Route
 
@@ -83,11 +84,12 @@ class OFREP:
         self._engine = engine
         self._metrics = metrics
 
-    def evaluate_flag(self, body: bytes, token: str | None, key: str) -> Reply:  # noqa: ARG002 - as every operation
+    def evaluate_flag(self, body: bytes, token: str | None, key: str) -> Reply:
         """Evaluate a flag, as OpenFeature asks it; a decision of an experiment counts."""
         context = _context(body)
         attributes = context.__pydantic_extra__
-        found = self._engine.evaluate(key, context.targeting_key or None, attributes, defer=context.defer)
+        unit, token = context.targeting_key or None, None if token is None else idempotency_key(token)
+        found = self._engine.evaluate(key, unit, attributes, defer=context.defer, idempotency_key=token)
         self._metrics.flag(found.reason)
         status = _STATUS.get(found.error_code, 400) if found.error_code else 200
         return Reply(_written(_item(found)), status)

@@ -213,6 +213,15 @@ def test_one_evaluation_decides_and_all_do_not(client, backed):
     assert counted(client) == 2
 
 
+def test_a_repeat_is_the_same_decision(client, backed):
+    path, headers = "/ofrep/v1/evaluate/flags/text", {"Idempotency-Key": "k"}
+    first = ask(client, path, {"targetingKey": "u"}, **headers).json
+    assert ask(client, path, {"targetingKey": "u"}, **headers).json == first
+    assert counted(client) == 1
+    refused = ask(client, path, {"targetingKey": "u"}, **{"Idempotency-Key": "two words"})
+    assert (refused.status_code, refused.json["errorCode"]) == (400, "INVALID_CONTEXT")
+
+
 def test_evaluations_are_in_the_metrics(client, switch):
     ask(client)
     ask(client, ALL)

@@ -10,16 +10,9 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, table
 
-PARTS = ("weights", "inprocess", "contexts", "flags", "tables", "reports", "http", "startup", "footprint")
+PARTS = ("weights", "inprocess", "contexts", "simulation", "flags", "tables", "reports", "http", "startup", "footprint")
 PEERS = (
-    "numba",
-    "flask",
-    "granian",
-    "river",
-    "mabwiser",
-    "polars",
-    "tea-tasting",
-    "growthbook",
+    *("numba", "flask", "granian", "river", "mabwiser", "polars", "tea-tasting", "growthbook"),
     "openfeature-provider-flagd",
 )
 RESULTS = Path(__file__).parent / "results.json"

@@ -1,5 +1,7 @@
 """A decision: who takes part, who keeps what they had, and one draw from exactly the weights that are logged."""
 
+from collections.abc import Callable
+
 from bandit import settings
 from bandit.answer import again, answer, excluded
 from bandit.assignment import rendezvous
@@ -13,13 +15,23 @@ from bandit.memory import Memory
 from bandit.running import EVERYONE, Running
 from bandit.settings import Settings
 from bandit.shadow import choose_all
+from bandit.store import DecisionRow
 from bandit.turns import turn
 
 _ADVICE = {"draft": "start it first", "paused": "resume it first"}
 
+Keep = Callable[[Memory, Running, ChooseRequest, DecisionRow, str, float], DecisionRow]
+"""What a unit is answered that has its variant, by the decision that gave it."""
 
-def choose(memory: Memory, request: ChooseRequest, now: float) -> Decision:
+
+def choose(memory: Memory, request: ChooseRequest, now: float, keep: Keep = keep) -> Decision:
     """Decides, and notes the decision in the batch.
+
+    Args:
+        memory: Of the engine.
+        request: For whom, and with what in view.
+        now: Seconds since 1970.
+        keep: Answers a unit that has its variant; by default with another decision, which is logged.
 
     Raises:
         NotFound: The experiment is unknown.

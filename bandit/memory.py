@@ -83,6 +83,7 @@ class Memory:
         self.touched: set[Running] = set()
         self.looks: set[int] = set()
         self.documents: dict[str, Mapping[str, Any]] = {}
+        self.outdated: dict[str, tuple[Mapping[str, Any], set[str]]] = {}
         self.settings: tuple[Mapping[str, Any], Any] | None = None
 
     def refresh(self) -> None:
@@ -93,8 +94,11 @@ class Memory:
             return
         self.alone = False
         self.ids.last = max(self.ids.last, self.store.reader().last_decision())
-        for kind in {kind for kind, _ in news.documents}:
-            self.documents.pop(kind, None)
+        for kind, key in news.documents:
+            if (known := self.documents.pop(kind, None)) is not None:
+                self.outdated[kind] = (known, set())
+            if kind in self.outdated:
+                self.outdated[kind][1].add(key)
         if news.experiments:
             self.rows.clear()
             self.records.clear()

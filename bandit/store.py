@@ -222,6 +222,9 @@ class Store(Protocol):
     def changed(self) -> News | None:
         """What others have changed since the last call; None where nobody wrote at all."""
 
+    def revision(self) -> int:
+        """The number of the last committed change of documents, whoever made it, for any thread at any time."""
+
     def snapshot(self) -> AbstractContextManager["Reader"]:
         """A reader that sees one moment, whatever is committed meanwhile."""
 

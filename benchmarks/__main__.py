@@ -17,13 +17,17 @@ PARTS = (
     "guardrails",
     "simulation",
     "targeting",
+    "flags",
     "tables",
     "reports",
     "http",
     "startup",
     "footprint",
 )
-PEERS = ("numba", "flask", "granian", "river", "mabwiser", "growthbook", "polars", "tea-tasting")
+PEERS = (
+    *("numba", "flask", "granian", "river", "mabwiser", "polars", "tea-tasting", "growthbook"),
+    "openfeature-provider-flagd",
+)
 RESULTS = Path(__file__).parent / "results.json"
 
 

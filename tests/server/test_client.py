@@ -19,7 +19,7 @@ def far(start):
 
 
 def test_it_has_the_methods_of_the_engine():
-    local = {"decide", "settle"}  # for requests that were validated already
+    local = {"decide", "settle", "follow"}  # for requests that were validated already
     local |= {"manage", "reading", "tick", "verify"}  # for who holds the file
     for name, method in inspect.getmembers(Engine, inspect.isfunction):
         if not name.startswith("_") and name not in local:
@@ -96,6 +96,31 @@ def test_a_whole_life(far):
     assert far.get("copy-2").status == "completed"
     assert far.sample_size({"baseline": 0.1, "treatment": 0.12}).sample_size_per_variant == 3841
     far.check()
+
+
+def test_flags(far, copy):
+    switch = {"key": "switch", "type": "boolean", "variants": {"on": True, "off": False}, "default_variant": "off"}
+    assert far.flags.create(switch) == far.flags.get("switch")
+    assert far.evaluate("switch", "u", {"country": "NL"}) == ("switch", False, "off", "STATIC", {}, None, None)
+    assert far.flags.update("switch", {"default_variant": None}).default_variant is None
+    assert far.evaluate("switch", default=7)[1:4] == (7, None, "STATIC")
+    assert far.evaluate("nope", default=7)[1:6:4] == (7, "FLAG_NOT_FOUND")
+    assert far.evaluate("switch", "u" * 257, default=7)[1:6:4] == (7, "INVALID_CONTEXT")
+    far.create(copy)
+    far.start("copy")
+    texts = {"control": "Pay now", "short": "Pay"}
+    far.flags.create({"key": "text", "type": "string", "variants": texts, "experiment": "copy"})
+    first = far.evaluate_all("u")
+    assert [found.key for found in first] == ["switch", "text"]
+    found = far.evaluate("text", "u", defer=True)
+    assert (found.value, found.metadata["deferred"]) == (first[1].value, True)
+    (tracked,) = far.track("spent", "u", flag="text", value=5.0)
+    assert (tracked.experiment, tracked.status) == ("copy", "applied")
+    assert far.track("exposure", decision_id=tracked.decision_id)[0].status == "activated"
+    with pytest.raises(NotFound, match="flag 'nope' is unknown"):
+        far.track("spent", "u", flag="nope", value=1.0)
+    far.flags.remove("switch")
+    assert [flag.key for flag in far.flags.list()] == ["text"]
 
 
 def test_batches(far, copy):

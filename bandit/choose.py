@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from bandit import covariate
 from bandit.assignment import rendezvous
 from bandit.decision import ChooseRequest, Decision, encode
 from bandit.errors import WrongState
@@ -28,7 +29,7 @@ def choose(memory: Memory, request: ChooseRequest, now: float) -> Decision:
         NotFound: The experiment is unknown.
         WrongState: It is not running.
         InvalidInput: An eligible variant is unknown, or none has a weight, or the context is not of the declared
-            features.
+            features, or a covariate among the attributes is not a number.
     """
     running = memory.experiments.get(request.experiment) or memory.experiment(request.experiment)
     experiment = running.experiment
@@ -39,6 +40,8 @@ def choose(memory: Memory, request: ChooseRequest, now: float) -> Decision:
     if experiment.status != "running":
         advice = _ADVICE.get(experiment.status, "it decides no more")
         raise WrongState(f"experiment {experiment.key!r} is {experiment.status}: {advice}")
+    if running.covariates and request.attributes is not None:
+        covariate.check(running.covariates, request.attributes)
     mask = "" if request.eligible is None else running.mask(request.eligible)
     contextual = running.contextual
     if contextual is not None:
@@ -142,7 +145,9 @@ def _log(
     )
     memory.batch.decisions.append(row)
     if request.context is not None or request.attributes is not None:
-        row = row._replace(context=None, attributes=None)  # kept by the store, and of no use in memory
+        # Kept by the store, and of no use in memory but for what rewards will need.
+        needed = covariate.kept(running.covariates, request.attributes) if running.covariates else None
+        row = row._replace(context=None, attributes=needed)
     memory.rows[number] = row
     if request.idempotency_key is not None:
         memory.answered[running.id, request.idempotency_key] = row

@@ -7,6 +7,7 @@ from functools import cache, cached_property
 
 import numpy as np
 
+from bandit import covariate
 from bandit.redrawing import redrawable
 from bandit.running import Running
 from bandit.statistics.epochs import Epochs
@@ -17,6 +18,7 @@ from bandit.store import Cell, Grouping, Reader
 from policies.kernel import Array
 
 TRIALS = -1
+_NOTHING = [0.0] * 4
 
 Sums = dict[tuple[int, int], list[float]]
 """Count, sum and sum of squares less the origin, by arm and metric, over all epochs."""
@@ -85,6 +87,40 @@ class Evidence:
             squares.append(square + 2.0 * origin * total + count * origin * origin)
         products = [[squares[0], product], [product, squares[1]]]
         return JointSample.of_sums(("above", "below"), counts[0] + counts[1] - both, totals, products)
+
+    def adjusted(self, place: int, arms: tuple[int, int]) -> tuple[JointSample, JointSample] | None:
+        """Two arms' trials with a value of a metric, and what was known of them before; None if that is nothing.
+
+        The columns are the metric, its covariate, and whether a trial has one: those without count as its mean, and
+        however they differ from the others is taken off as well, so that the comparison is of all trials.
+        """
+        name, (at, _) = self.running.experiment.metrics[place].covariate, covariate.places(place)
+        known = [self.sums.get((arm, at), _NOTHING) for arm in arms]
+        number = sum(row[0] for row in known)
+        if name is None or not number > 0.0:
+            return None
+        mean = sum(row[1] for row in known) / number
+        first, second = (self._with_covariate(place, arm, name, mean) for arm in arms)
+        return first, second
+
+    def _with_covariate(self, place: int, arm: int, name: str, mean: float) -> JointSample:
+        """One arm's trials, the covariate less a mean, so that few digits cancel."""
+        at, over = covariate.places(place)
+        count, total, squares, _ = self.sums.get((arm, place), _NOTHING)
+        having, known, known_squares, product = self.sums.get((arm, at), _NOTHING)
+        total_having = self.sums.get((arm, over), _NOTHING)[1]
+        centred = known - having * mean
+        return JointSample.of_sums(
+            (self.running.experiment.metrics[place].key, f"attribute {name}", f"presence of attribute {name}"),
+            count,
+            (total, centred, having),
+            (
+                (squares, product - mean * total_having, total_having),
+                (0.0, known_squares - mean * (known + centred), centred),
+                (0.0, 0.0, having),
+            ),
+            (self.running.origins[place], 0.0, 0.0),
+        )
 
     @cache  # noqa: B019 - evidence is read once and dropped
     def epochs(self, metric: int) -> Epochs:

@@ -12,6 +12,7 @@ from bandit.results import ComparisonResult, FindingResult, Judgement, VerdictRe
 from bandit.running import Running
 from bandit.statistics import quality, sample_ratio, selection
 from bandit.statistics.comparison import Comparison, Refused
+from bandit.statistics.covariates import AdjustedComparison
 from bandit.statistics.finding import Finding
 from bandit.statistics.gates import Gates
 from bandit.statistics.selection import Data
@@ -41,7 +42,7 @@ def judge(evidence: Evidence, days: float, asked: str | None = None) -> Judgemen
         for arm in treatments:
             data = collected(evidence, place, arm, control)
             try:
-                named = method if method is not None and data.kind in selection.METHODS[method].kinds else None
+                named = method if method is not None and selection.METHODS[method].takes(data) else None
                 found[place, arm] = selection.compare(data, alpha, named)
             except Refused as refusal:
                 found[place, arm] = refusal
@@ -76,6 +77,8 @@ def check(method: str, metrics: list[Metric]) -> None:
     if method not in selection.METHODS:
         known = ", ".join(selection.METHODS)
         raise InvalidInput.field("method", f"{method[:100]!r} given, must be one of {known}")
+    if selection.METHODS[method].covariate and not any(metric.covariate for metric in metrics):
+        raise InvalidInput.field("method", f"{method!r} is for a metric with a covariate, of which there is none")
     if not any(_kind(metric) in selection.METHODS[method].kinds for metric in metrics):
         kinds = " or ".join(sorted(selection.METHODS[method].kinds))
         raise InvalidInput.field("method", f"{method!r} is for a {kinds}, of which there is none")
@@ -98,6 +101,7 @@ def collected(evidence: Evidence, place: int, arm: int, control: int) -> Data:
         moved,
         sequential,
         contextual,
+        covariate=evidence.adjusted(place, (arm, control)),
         treatment=evidence.sample(arm, place),
         control=evidence.sample(control, place),
         epochs=partial(evidence.epochs, place),
@@ -175,6 +179,7 @@ def result(metric: Metric, variant: str, control: str, alpha: float, found: Comp
         p_value=finite(found.p_value),
         significant=significant,
         method=found.method,
+        variance_reduction=finite(found.variance_reduction) if isinstance(found, AdjustedComparison) else None,
         warnings=list(found.warnings),
     )
 

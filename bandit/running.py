@@ -35,6 +35,7 @@ class Running:
         "contextual",
         "cost",
         "costs",
+        "covariates",
         "defaults",
         "epoch",
         "every",
@@ -79,6 +80,9 @@ class Running:
             (index, self.metrics[metric.numerator], self.metrics[metric.denominator])
             for index, metric in enumerate(experiment.metrics)
             if metric.numerator is not None and metric.denominator is not None
+        ]
+        self.covariates = [
+            (index, metric.covariate) for index, metric in enumerate(experiment.metrics) if metric.covariate is not None
         ]
         self.defaults = [
             (index, metric.window, metric.missing)

@@ -3,10 +3,13 @@
 | weights | looks | conversions | means | ratios |
 |---|---|---|---|---|
 | never moved | one | `pooled_z` | `welch` | `delta` |
-| never moved | any | `confidence_sequence`, else `beta_binomial` | `confidence_sequence` | none |
+| never moved | any | `confidence_sequence`, else `beta_binomial` | `confidence_sequence` | `delta_sequence` |
 | moved | one | `aipw`, else `wagers` | `aipw` | none |
 | moved | any | `wagers` | `design_based`, else `wagers` | none |
 | follow from a context | | none | none | none |
+
+A metric with a covariate is compared by `cuped` and `cuped_sequence` before those where weights never moved. Where they
+moved nothing is known that holds and uses it.
 
 The second of two is exact for any number of trials, and used where the first refuses because there are too few. It
 needs values with bounds. For conversions on data of a bandit `wagers` is as sharp as `design_based` besides. What each
@@ -23,7 +26,9 @@ from bandit.statistics import (
     beta_binomial,
     bols,
     confidence_sequences,
+    covariates,
     design_based,
+    estimate_sequences,
     exact,
     means,
     proportions,
@@ -41,6 +46,8 @@ from bandit.statistics.score_weights import Weights
 
 Kind = Literal["conversion", "mean", "ratio"]
 
+UNUSED = "The covariate is not used: the weights moved, and no method is known that holds then and uses it."
+
 
 @dataclass(frozen=True, slots=True)
 class Data:
@@ -53,6 +60,8 @@ class Data:
         contextual: Whether the probabilities followed from a context, so that every trial had its own.
         treatment: All its values; None for a ratio.
         control: Likewise.
+        covariate: Treatment and control where a covariate is known of some trials: columns of the metric, which is the
+            first, and of what is known of all trials from before.
         joint: Treatment and control of a ratio, with the columns `above` and `below`.
         epochs: Reads the sums by epoch, where weights moved; that costs more the more there are.
         places: Of treatment and control among the arms of the epochs.
@@ -66,6 +75,7 @@ class Data:
     contextual: bool = False
     treatment: Sample | None = None
     control: Sample | None = None
+    covariate: tuple[JointSample, JointSample] | None = None
     joint: tuple[JointSample, JointSample] | None = None
     epochs: Callable[[], Epochs] | None = None
     places: tuple[int, int] = (1, 0)
@@ -82,6 +92,7 @@ class Method:
         kinds: Of metric that it is for.
         moved: Whether it is valid where weights moved.
         sequential: Whether it is valid at any look.
+        covariate: Whether it needs a covariate.
         anyway: Compares where `run` refuses; None where there is nothing to be had then.
     """
 
@@ -89,13 +100,21 @@ class Method:
     kinds: frozenset[Kind]
     moved: bool = False
     sequential: bool = False
+    covariate: bool = False
     anyway: Callable[[Data, float], Comparison] | None = None
+
+    def takes(self, data: Data) -> bool:
+        """Whether it is for data of this kind, valid or not."""
+        return data.kind in self.kinds and (data.covariate is not None or not self.covariate)
 
 
 def names(data: Data) -> tuple[str, ...]:
     """The methods that are valid for the data, the first the default and the others where those before refuse."""
     if data.kind == "ratio":
-        return ("delta",) if not (data.moved or data.sequential) else ()
+        return () if data.moved else ("delta_sequence",) if data.sequential else ("delta",)
+    if data.covariate is not None and not data.moved:
+        plain = names(replace(data, covariate=None))
+        return ("cuped_sequence" if data.sequential else "cuped", *plain)
     bounded = math.isfinite(data.bounds[0]) and math.isfinite(data.bounds[1])
     if data.moved and data.sequential and data.kind == "conversion":
         return ("wagers",)
@@ -128,9 +147,12 @@ def compare(data: Data, alpha: float = 0.05, method: str | None = None) -> Compa
     )
     for name in names(data):
         try:
-            return METHODS[name].run(data, alpha)
+            found = METHODS[name].run(data, alpha)
         except Refused as error:
             refusal = error
+            continue
+        unused = (UNUSED,) if data.covariate is not None and data.moved else ()
+        return replace(found, warnings=(*found.warnings, *unused))
     raise refusal
 
 
@@ -157,6 +179,8 @@ def _asked(data: Data, alpha: float, name: str) -> Comparison:
     method = METHODS[name]
     if data.kind not in method.kinds:
         raise ValueError(f"method: {name!r} does not compare a {data.kind}")
+    if method.covariate and data.covariate is None:
+        raise ValueError(f"method: {name!r} needs a covariate")
     warnings = []
     try:
         found = method.run(data, alpha)
@@ -207,6 +231,16 @@ def _ratio(run: Callable[..., Comparison]) -> Callable[[Data, float], Comparison
     return compared
 
 
+def _covariate(run: Callable[..., Comparison]) -> Method:
+    def compared(data: Data, alpha: float) -> Comparison:
+        if data.covariate is None:
+            raise ValueError("data: no covariate is known of any trial")
+        value, *known = data.covariate[0].names
+        return run(*data.covariate, value, known, alpha=alpha)
+
+    return Method(compared, _VALUES, covariate=True, sequential=run is estimate_sequences.cuped)
+
+
 def _adaptive(run: Callable[..., Comparison], **more: str) -> Callable[[Data, float], Comparison]:
     return lambda data, alpha: run(_epochs(data), *data.places, alpha=alpha, **more)
 
@@ -248,6 +282,9 @@ METHODS: Mapping[str, Method] = {
     "student": Method(lambda data, alpha: means.student(*_samples(data), alpha=alpha), _VALUES),
     "delta": Method(_ratio(ratio.delta), _RATIO),
     "fieller": Method(_ratio(ratio.fieller), _RATIO),
+    "delta_sequence": Method(_ratio(estimate_sequences.delta), _RATIO, sequential=True),
+    "cuped": _covariate(covariates.cuped),
+    "cuped_sequence": _covariate(estimate_sequences.cuped),
     "confidence_sequence": Method(
         lambda data, alpha: confidence_sequences.compare(*_samples(data), alpha=alpha), _VALUES, sequential=True
     ),

@@ -116,9 +116,10 @@ def findings(evidence: Evidence, days: float) -> Iterable[Finding]:
     running, analysis = evidence.running, evidence.running.experiment.analysis
     keys = [running.keys[arm] for arm in running.full]
     trials = [evidence.trials[arm] for arm in running.full]
+    test = sample_ratio.anytime if analysis.sequential else sample_ratio.changing
     try:
         observed, expected = (array[:, list(running.full)] for array in evidence.draws())
-        found = quality.sample_ratio(keys, sample_ratio.changing(observed, expected))
+        found = quality.sample_ratio(keys, test(observed, expected))
     except (Refused, ValueError):
         found = None  # too few units to tell, or variants that are no longer served
     if found:

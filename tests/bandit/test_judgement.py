@@ -206,8 +206,9 @@ def test_a_draft_has_results(engine):
     assert engine.results("x").verdict.decision == "keep_collecting"
 
 
-def test_a_variant_that_is_shown_less_than_drawn_is_not_trusted(engine, clock):
-    started(engine, type="ab_test")
+@pytest.mark.parametrize("more", [{}, {"analysis": {"sequential": True}}])
+def test_a_variant_that_is_shown_less_than_drawn_is_not_trusted(engine, clock, more):
+    started(engine, type="ab_test", **more)
     rng = random.Random(1)
     for step in range(3000):
         decision = engine.choose("x", str(step), defer=True)

@@ -95,7 +95,8 @@ def collected(evidence: Evidence, place: int, arm: int, control: int) -> Data:
     sequential = evidence.running.experiment.analysis.sequential
     if kind == "ratio":
         joint = evidence.ratio(arm, place), evidence.ratio(control, place)
-        return Data(kind, moved, sequential, contextual, joint=joint)
+        by_epoch = partial(evidence.ratio_epochs, place)
+        return Data(kind, moved, sequential, contextual, joint=joint, joint_epochs=by_epoch, places=(arm, control))
     return Data(
         kind,
         moved,

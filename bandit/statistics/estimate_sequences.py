@@ -20,7 +20,7 @@ from bandit.statistics.ratio import Measure, estimate
 
 LEAST = 100.0
 """Units of each arm before the first look."""
-DISTANCE = 10.0
+DISTANCE = 5.0
 """Standard errors by which a mean denominator must lie from zero."""
 
 

@@ -4,8 +4,8 @@
 |---|---|---|---|---|
 | never moved | one | `pooled_z` | `welch` | `delta` |
 | never moved | any | `confidence_sequence`, else `beta_binomial` | `confidence_sequence` | `delta_sequence` |
-| moved | one | `aipw`, else `wagers` | `aipw` | none |
-| moved | any | `wagers` | `design_based`, else `wagers` | none |
+| moved | one | `aipw`, else `wagers` | `aipw` | `delta_aipw` |
+| moved | any | `wagers` | `design_based`, else `wagers` | `delta_design_based` |
 | follow from a context | | none | none | none |
 
 A metric with a covariate is compared by `cuped` and `cuped_sequence` before those where weights never moved. Where they
@@ -33,6 +33,7 @@ from bandit.statistics import (
     means,
     proportions,
     ratio,
+    ratio_epochs,
     rerandomisation,
     wagers,
 )
@@ -40,6 +41,7 @@ from bandit.statistics.comparison import Comparison, Refused
 from bandit.statistics.epochs import Epochs
 from bandit.statistics.joint import JointSample
 from bandit.statistics.proportion import Proportion
+from bandit.statistics.ratio_epochs import RatioEpochs
 from bandit.statistics.rerandomisation import Redrawable
 from bandit.statistics.sample import Sample
 from bandit.statistics.score_weights import Weights
@@ -64,6 +66,7 @@ class Data:
             first, and of what is known of all trials from before.
         joint: Treatment and control of a ratio, with the columns `above` and `below`.
         epochs: Reads the sums by epoch, where weights moved; that costs more the more there are.
+        joint_epochs: The same for a ratio.
         places: Of treatment and control among the arms of the epochs.
         bounds: Least and greatest value, infinite where there is none.
         again: Reads what drawing the arms again needs.
@@ -78,6 +81,7 @@ class Data:
     covariate: tuple[JointSample, JointSample] | None = None
     joint: tuple[JointSample, JointSample] | None = None
     epochs: Callable[[], Epochs] | None = None
+    joint_epochs: Callable[[], RatioEpochs] | None = None
     places: tuple[int, int] = (1, 0)
     bounds: tuple[float, float] = (-math.inf, math.inf)
     again: Callable[[], Redrawable] | None = None
@@ -111,7 +115,9 @@ class Method:
 def names(data: Data) -> tuple[str, ...]:
     """The methods that are valid for the data, the first the default and the others where those before refuse."""
     if data.kind == "ratio":
-        return () if data.moved else ("delta_sequence",) if data.sequential else ("delta",)
+        if data.moved:
+            return ("delta_design_based",) if data.sequential else ("delta_aipw",)
+        return ("delta_sequence",) if data.sequential else ("delta",)
     if data.covariate is not None and not data.moved:
         plain = names(replace(data, covariate=None))
         return ("cuped_sequence" if data.sequential else "cuped", *plain)
@@ -142,18 +148,18 @@ def compare(data: Data, alpha: float = 0.05, method: str | None = None) -> Compa
         )
     if method is not None:
         return _asked(data, alpha, method)
-    refusal = Refused(
-        "comparison", _how(data) + ", for which no valid method of comparing ratios is known", "its two metrics alone"
-    )
-    for name in names(data):
+    *others, last = names(data)
+    for name in others:
         try:
-            found = METHODS[name].run(data, alpha)
-        except Refused as error:
-            refusal = error
+            return _told(data, METHODS[name].run(data, alpha))
+        except Refused:
             continue
-        unused = (UNUSED,) if data.covariate is not None and data.moved else ()
-        return replace(found, warnings=(*found.warnings, *unused))
-    raise refusal
+    return _told(data, METHODS[last].run(data, alpha))
+
+
+def _told(data: Data, found: Comparison) -> Comparison:
+    unused = (UNUSED,) if data.covariate is not None and data.moved else ()
+    return replace(found, warnings=(*found.warnings, *unused))
 
 
 def withheld(data: Data) -> str:
@@ -231,6 +237,15 @@ def _ratio(run: Callable[..., Comparison]) -> Callable[[Data, float], Comparison
     return compared
 
 
+def _ratio_epochs(run: Callable[..., Comparison]) -> Callable[[Data, float], Comparison]:
+    def compared(data: Data, alpha: float) -> Comparison:
+        if data.joint_epochs is None:
+            raise ValueError("method: it reads what every trial was drawn from, which is not known here")
+        return run(data.joint_epochs(), *data.places, alpha=alpha)
+
+    return compared
+
+
 def _covariate(run: Callable[..., Comparison]) -> Method:
     def compared(data: Data, alpha: float) -> Comparison:
         if data.covariate is None:
@@ -283,6 +298,8 @@ METHODS: Mapping[str, Method] = {
     "delta": Method(_ratio(ratio.delta), _RATIO),
     "fieller": Method(_ratio(ratio.fieller), _RATIO),
     "delta_sequence": Method(_ratio(estimate_sequences.delta), _RATIO, sequential=True),
+    "delta_aipw": Method(_ratio_epochs(ratio_epochs.compare), _RATIO, moved=True),
+    "delta_design_based": Method(_ratio_epochs(ratio_epochs.at_any_look), _RATIO, moved=True, sequential=True),
     "cuped": _covariate(covariates.cuped),
     "cuped_sequence": _covariate(estimate_sequences.cuped),
     "confidence_sequence": Method(

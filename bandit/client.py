@@ -3,23 +3,29 @@
 import json
 import random
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 from urllib.parse import quote, urlencode
 
 import urllib3
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
+from bandit.audit import Audit
+from bandit.cohort import Cohort
 from bandit.counterfactual import Counterfactual
 from bandit.decision import ChooseRequest, Decision
+from bandit.effects import Factorial
 from bandit.errors import BY_STATUS, FieldError, InvalidInput, MultiarmError
 from bandit.experiment import Experiment, StoredExperiment
+from bandit.listing import MOST_ON_A_PAGE, Filters, Page
 from bandit.priors import Prior
+from bandit.remote import RemoteShelf, new_key
 from bandit.results import Quality, Results, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest
 from bandit.sample_size import SampleSize, SampleSizeRequest
+from bandit.traffic import Traffic
+from bandit.validation import Validation
 from policies import Policy
 
 FIRST_PAUSE = 0.1
@@ -29,8 +35,6 @@ Answers = list[Any]
 Decisions = list[Decision | MultiarmError]
 Statuses = list[str | MultiarmError]
 Experiments = list[StoredExperiment]
-
-_EXPERIMENTS: TypeAdapter[dict[str, Experiments]] = TypeAdapter(dict[str, list[StoredExperiment]])
 
 
 class Unreachable(MultiarmError):
@@ -63,12 +67,14 @@ class Client:
             timeout=urllib3.Timeout(connect=timeout, read=timeout),
             headers={**(headers or {}), "Content-Type": "application/json", "Accept": "application/json"},
         )
+        self.cohorts = RemoteShelf(self._ask, "/v1/cohorts", Cohort)
 
     def choose(
         self,
         experiment: str,
         unit: str | None = None,
         *,
+        units: Mapping[str, str] | None = None,
         context: Mapping[str, Any] | None = None,
         attributes: Mapping[str, Any] | None = None,
         eligible: Sequence[str] | None = None,
@@ -79,11 +85,12 @@ class Client:
         request = {
             "experiment": experiment,
             "unit": unit,
+            "units": None if units is None else dict(units),
             "context": None if context is None else dict(context),
             "attributes": None if attributes is None else dict(attributes),
             "eligible": None if eligible is None else list(eligible),
             "defer": defer,
-            "idempotency_key": idempotency_key or _new_key(),
+            "idempotency_key": idempotency_key or new_key(),
         }
         return _decision(json.loads(self._ask("POST", "/v1/choose", request)))
 
@@ -95,7 +102,7 @@ class Client:
             "decision_id": decision_id,
             "value": value,
             "metric": metric,
-            "idempotency_key": idempotency_key or _new_key(),
+            "idempotency_key": idempotency_key or new_key(),
         }
         return _status(json.loads(self._ask("POST", "/v1/reward", request)))
 
@@ -129,7 +136,7 @@ class Client:
         self, experiment: Experiment | Mapping[str, Any], *, idempotency_key: str | None = None
     ) -> StoredExperiment:
         """See `Engine.create`."""
-        return self._manage("POST", "", _plain(experiment), idempotency_key)
+        return self._manage("POST", "", _definition(experiment), idempotency_key)
 
     def update(self, key: str, changes: Mapping[str, Any], *, idempotency_key: str | None = None) -> StoredExperiment:
         """See `Engine.update`."""
@@ -167,9 +174,48 @@ class Client:
         """See `Engine.get`."""
         return StoredExperiment.model_validate_json(self._ask("GET", f"/v1/experiments{_path(key)}"))
 
-    def list(self) -> Experiments:
+    def list(self, **filters: Unpack[Filters]) -> Experiments:
         """See `Engine.list`."""
-        return _EXPERIMENTS.validate_json(self._ask("GET", "/v1/experiments"))["experiments"]
+        found: Experiments = []
+        cursor = None
+        while True:
+            page = self.page(limit=MOST_ON_A_PAGE, cursor=cursor, **filters)
+            found += page.experiments
+            cursor = page.next
+            if cursor is None:
+                return found
+
+    def page(self, *, limit: int = 100, cursor: str | None = None, **filters: Unpack[Filters]) -> Page:
+        """See `Engine.page`."""
+        asked = _query(limit=limit, cursor=cursor, **filters)
+        return Page.model_validate_json(self._ask("GET", f"/v1/experiments{asked}"))
+
+    def validate(self, definition: Experiment | Mapping[str, Any]) -> Validation:
+        """See `Engine.validate`."""
+        return Validation.model_validate_json(self._ask("POST", "/v1/experiments/validate", _plain(definition)))
+
+    def audit(
+        self, kind: str | None = None, key: str | None = None, *, limit: int = 100, cursor: str | None = None
+    ) -> Audit:
+        """See `Engine.audit`."""
+        asked = _query(kind=kind, key=key, limit=limit, cursor=cursor)
+        return Audit.model_validate_json(self._ask("GET", f"/v1/audit{asked}"))
+
+    def rebalance(
+        self, key: str, weights: Mapping[str, float] | None = None, *, idempotency_key: str | None = None
+    ) -> StoredExperiment:
+        """See `Engine.rebalance`."""
+        given = None if weights is None else dict(weights)
+        return self._manage("POST", _path(key, "rebalance"), {"weights": given}, idempotency_key)
+
+    def traffic(self, key: str) -> Traffic:
+        """See `Engine.traffic`."""
+        return Traffic.model_validate_json(self._ask("GET", f"/v1/experiments{_path(key, 'traffic')}"))
+
+    def factorial(self, key: str, metric: str | None = None) -> Factorial:
+        """See `Engine.factorial`."""
+        path = f"/v1/experiments{_path(key, 'factorial')}{_query(metric=metric)}"
+        return Factorial.model_validate_json(self._ask("GET", path))
 
     def results(self, key: str, method: str | None = None) -> Results:
         """See `Engine.results`."""
@@ -223,7 +269,7 @@ class Client:
         self.close()
 
     def _manage(self, method: str, path: str, body: object, key: str | None) -> StoredExperiment:
-        answer = self._ask(method, f"/v1/experiments{path}", body, key or _new_key())
+        answer = self._ask(method, f"/v1/experiments{path}", body, key or new_key())
         return StoredExperiment.model_validate_json(answer)
 
     def _batch(self, path: str, items: Answers) -> Answers:
@@ -261,8 +307,10 @@ def _pause(failed: int, asked: str | None = None) -> float:
     return min(least, LONGEST_PAUSE) * (1.0 + random.random() / 2.0)  # noqa: S311 - not a secret
 
 
-def _new_key() -> str:
-    return uuid.uuid4().hex
+def _query(**asked: object) -> str:
+    """The query of a path, of what is asked."""
+    given = {name: value for name, value in asked.items() if value is not None}
+    return f"?{urlencode(given)}" if given else ""
 
 
 def _path(*parts: str) -> str:
@@ -282,9 +330,16 @@ def _plain(request: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
     return dict(request)
 
 
+def _definition(experiment: Experiment | Mapping[str, Any]) -> dict[str, Any]:
+    """An experiment as JSON, without what its analysis leaves to the server's settings."""
+    if isinstance(experiment, Experiment):
+        return _plain(experiment) | {"analysis": experiment.analysis.model_dump(mode="json", exclude_unset=True)}
+    return dict(experiment)
+
+
 def _keyed(request: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
     plain = _plain(request)
-    return {**plain, "idempotency_key": plain.get("idempotency_key") or _new_key()}
+    return {**plain, "idempotency_key": plain.get("idempotency_key") or new_key()}
 
 
 def _item(answer: Any) -> Any:
@@ -294,7 +349,9 @@ def _item(answer: Any) -> Any:
 
 
 def _decision(answer: dict[str, Any]) -> Decision:
-    return Decision(answer["decision_id"], *(answer[name] for name in Decision._fields[1:]))
+    shadow = tuple(_decision(other) for other in answer.get("shadow", ()))
+    fields = {name: answer[name] for name in Decision._fields[1:-1]}
+    return Decision(id=answer["decision_id"] or "", shadow=shadow, **fields)
 
 
 def _status(answer: dict[str, str]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bandit.errors import FieldError, InvalidInput
-from bandit.experiment import GREATEST
+from bandit.model import GREATEST
 
 Covariates = Iterable[tuple[int, str]]
 """Place of a metric, and the attribute that it names."""

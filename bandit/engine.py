@@ -8,24 +8,37 @@ from contextlib import contextmanager
 from functools import partial
 from numbers import Real
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 from pydantic import TypeAdapter, ValidationError
 
-from bandit import lifecycle, priors, target, verify
-from bandit.choose import activate, choose
+from bandit import agenda, audit, lifecycle, listing, priors, target, validation, verify
+from bandit.actor import By, current
+from bandit.audit import Audit
+from bandit.choose import choose
+from bandit.cohort import COHORT
+from bandit.configuration import Configuration
 from bandit.counterfactual import Counterfactual, counterfactual
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
+from bandit.effects import Factorial
 from bandit.errors import InvalidInput, MultiarmError, NotFound
-from bandit.experiment import Experiment, StoredExperiment, Text
+from bandit.experiment import Experiment, StoredExperiment
+from bandit.exposure import activate
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
+from bandit.listing import Filters, Page
 from bandit.memory import Memory, load
+from bandit.model import Text
+from bandit.outside import read as read_outside
 from bandit.results import Quality, Results, Segments, Series, days, results
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retract, reward
 from bandit.running import Running
 from bandit.sample_size import SampleSize, SampleSizeRequest
+from bandit.settings import read as read_settings
+from bandit.shelf import Shelf
 from bandit.sqlite import SQLiteStore
 from bandit.store import ExperimentRow, Reader, Standing
+from bandit.traffic import Traffic, Weights, rebalance, traffic
+from bandit.validation import Validation
 from policies import Duration, Policy
 
 MOST_IN_BATCH = 1000
@@ -35,6 +48,7 @@ Decisions = list[Decision | MultiarmError]
 Statuses = list[str | MultiarmError]
 Experiments = list[StoredExperiment]
 Differences = list[verify.Difference]
+Managed = TypeVar("Managed")
 Valid = TypeVar("Valid")
 Request = TypeVar("Request", ChooseRequest, RewardRequest, RetractRequest, ActivateRequest)
 
@@ -57,9 +71,11 @@ class Engine:
             and the file is this process's alone.
         clock: Seconds since 1970.
         seed: Makes the draws repeatable.
+        config: A TOML file of settings; None for the one that MULTIARM_CONFIG names in the environment, if any.
 
     Raises:
         StoreError: The file cannot be used; the message says why.
+        InvalidInput: A setting of `config` or of the environment is unknown, or not allowed.
 
     One engine may be used by many threads. Several processes may each have a durable engine on one file; after a fork,
     open a new one.
@@ -72,11 +88,14 @@ class Engine:
         durable: bool = True,
         clock: Clock = time.time,
         seed: int | None = None,
+        config: str | os.PathLike[str] | None = None,
     ) -> None:
+        outside = read_outside(config, os.environ)
         durable = durable and path is not None
         self._store = SQLiteStore(path, alone=not durable)
         try:
-            self._memory = Memory(self._store, seed)
+            self._memory = Memory(self._store, seed, outside)
+            read_settings(self._store.reader(), outside)  # what is not understood is found now
             for row, standing in self._store.reader().experiments():
                 if row.status == "running":
                     _warm(load(row, standing).experiment)
@@ -85,6 +104,8 @@ class Engine:
             raise
         self._clock = clock
         self._journal: Journal = (GroupCommit if durable else Background)(self._memory, clock)
+        self.settings = Configuration(self, outside)
+        self.cohorts = Shelf(self, COHORT)
         os.register_at_fork(after_in_child=partial(_forked, weakref.ref(self)))
 
     def choose(
@@ -92,6 +113,7 @@ class Engine:
         experiment: str,
         unit: str | None = None,
         *,
+        units: Mapping[str, str] | None = None,
         context: Mapping[str, Any] | None = None,
         attributes: Mapping[str, Any] | None = None,
         eligible: Sequence[str] | None = None,
@@ -103,6 +125,7 @@ class Engine:
         Args:
             experiment: The key of a running experiment.
             unit: Who is assigned; a sticky experiment keeps its variant for it.
+            units: Units by kind, such as user and session, instead of `unit`: the experiment assigns one of its kind.
             context: What the policy reads: for each feature that the experiment declares a number, or an object with
                 a number for each variant. Without declared features, anything that is worth keeping with the decision.
             attributes: What targeting and segments read.
@@ -119,6 +142,8 @@ class Engine:
         given: dict[str, Any] = {"experiment": experiment}
         if unit is not None:
             given["unit"] = unit
+        if units is not None:
+            given["units"] = dict(units)
         if context is not None:
             given["context"] = dict(context)
         if attributes is not None:
@@ -253,7 +278,7 @@ class Engine:
         if not isinstance(experiment, Experiment):
             experiment = _valid(Experiment.model_validate, experiment)
         _warm(experiment)
-        return self._manage(lifecycle.create, experiment, idempotency_key)
+        return self.manage(lifecycle.create, experiment, idempotency_key)
 
     def update(self, key: str, changes: Mapping[str, Any], *, idempotency_key: str | None = None) -> StoredExperiment:
         """Changes fields of an experiment.
@@ -263,7 +288,7 @@ class Engine:
             InvalidInput: The fields do not make an experiment.
             WrongState: A field may not change any more; each is named.
         """
-        return self._manage(lifecycle.update, key, changes, idempotency_key)
+        return self.manage(lifecycle.update, key, changes, idempotency_key)
 
     def clone(self, key: str, new_key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
         """Enters a new draft with the definition of another experiment, and nothing of its data.
@@ -275,36 +300,42 @@ class Engine:
         """
         definition = lifecycle.definition(self.get(key))
         salt = {"salt": ""} if definition["salt"] == key else {}
-        return self.create({**definition, **salt, "key": new_key}, idempotency_key=idempotency_key)
+        times = {"start_at": None, "end_at": None}  # of the other, and as likely as not over
+        return self.create({**definition, **salt, **times, "key": new_key}, idempotency_key=idempotency_key)
 
     def start(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
         """Starts a draft: from now on it decides."""
-        return self._manage(lifecycle.transition, key, "start", "", idempotency_key)
+        return self.manage(lifecycle.transition, key, "start", "", idempotency_key)
 
     def pause(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
         """Pauses a running experiment: it decides no more, rewards still count."""
-        return self._manage(lifecycle.transition, key, "pause", "", idempotency_key)
+        return self.manage(lifecycle.transition, key, "pause", "", idempotency_key)
 
     def resume(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
         """Resumes a paused experiment."""
-        return self._manage(lifecycle.transition, key, "resume", "", idempotency_key)
+        return self.manage(lifecycle.transition, key, "resume", "", idempotency_key)
 
     def complete(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
         """Ends an experiment as planned; rewards for its decisions still count."""
-        return self._manage(lifecycle.transition, key, "complete", "", idempotency_key)
+        return self.manage(lifecycle.transition, key, "complete", "", idempotency_key)
 
     def stop(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
         """Ends an experiment before its time; rewards for its decisions still count."""
-        return self._manage(lifecycle.transition, key, "stop", _valid(_reason, reason), idempotency_key)
+        return self.manage(lifecycle.transition, key, "stop", _valid(_reason, reason), idempotency_key)
 
     def archive(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
         """Puts away an experiment that is over: its outcomes are final."""
-        return self._manage(lifecycle.transition, key, "archive", "", idempotency_key)
+        return self.manage(lifecycle.transition, key, "archive", "", idempotency_key)
 
-    def _manage(self, function: Callable[..., StoredExperiment], *arguments: object) -> StoredExperiment:
-        experiment = self._journal.run(function, *arguments[:-1], _valid(_token, arguments[-1]))
+    def manage(self, function: Callable[..., Managed], *arguments: object) -> Managed:
+        """Runs an operation that people ask for, the last of whose arguments is an idempotency key.
+
+        The operation is called with who asks, and the key, in its place. When this returns, what it did is kept.
+        """
+        by = By(current(), _valid(_token, arguments[-1]))
+        done = self._journal.run(function, *arguments[:-1], by)
         self._journal.flush()
-        return experiment
+        return done
 
     def get(self, key: str) -> StoredExperiment:
         """An experiment's definition and status.
@@ -312,13 +343,100 @@ class Engine:
         Raises:
             NotFound: It is unknown.
         """
-        with self._reading() as reader:
+        with self.reading() as reader:
             return lifecycle.standing(load(*_found(reader, key)))
 
-    def list(self) -> Experiments:
-        """All experiments, the oldest first."""
-        with self._reading() as reader:
-            return [lifecycle.standing(load(row, standing)) for row, standing in reader.experiments()]
+    def list(self, **filters: Unpack[Filters]) -> Experiments:
+        """All experiments, the oldest first, or those for which all hold that is given.
+
+        Args:
+            filters: `status`, `type`, `owner`, `tag` (one of its tags) and `text` (a part of its key or name).
+
+        Raises:
+            InvalidInput: There is no such status or type.
+        """
+        query = _valid(listing.Query.model_validate, filters)
+        with self.reading() as reader:
+            return listing.every(reader, query)
+
+    def page(self, *, limit: int = 100, cursor: str | None = None, **filters: Unpack[Filters]) -> Page:
+        """Some of what `list` gives, and where the rest begins.
+
+        Args:
+            limit: At most so many, 1 to 1,000.
+            cursor: `next` of the page before; None for the first.
+            filters: See `list`.
+
+        Raises:
+            InvalidInput: There is no such status or type, or the cursor is none.
+        """
+        query = _valid(listing.PageQuery.model_validate, {**filters, "limit": limit, "cursor": cursor})
+        with self.reading() as reader:
+            return listing.page(reader, query)
+
+    def validate(self, definition: Experiment | Mapping[str, Any]) -> Validation:
+        """What is wrong with a definition, so that `create` would refuse it, and what is unwise; nothing is created."""
+        found = validation.validate(definition, self._clock())
+        given = lifecycle.definition(definition) if isinstance(definition, Experiment) else definition
+        with self.reading() as reader:
+            return validation.in_store(found, given, reader, current())
+
+    def audit(
+        self, kind: str | None = None, key: str | None = None, *, limit: int = 100, cursor: str | None = None
+    ) -> Audit:
+        """Who changed what and when, from which state to which, the newest change first.
+
+        Args:
+            kind: `experiment` or that of a document, such as `flag`; None for all.
+            key: Of what was changed; None for all.
+            limit: At most so many lines, 1 to 1,000.
+            cursor: `next` of the page before; None for the newest.
+
+        Raises:
+            InvalidInput: The cursor is none.
+        """
+        query = _valid(audit.AuditQuery.model_validate, {"kind": kind, "key": key, "limit": limit, "cursor": cursor})
+        with self.reading() as reader:
+            return audit.read(reader, query)
+
+    def rebalance(
+        self, key: str, weights: Mapping[str, float] | None = None, *, idempotency_key: str | None = None
+    ) -> StoredExperiment:
+        """Sets the weights of some variants; without any, all that are served weigh the same from now on.
+
+        Raises:
+            NotFound: The experiment is unknown.
+            InvalidInput: A variant is unknown, or a weight is none.
+            WrongState: The experiment is over.
+        """
+        given = _valid(Weights.model_validate, {"weights": weights})
+        return self.manage(rebalance, key, given.weights, idempotency_key)
+
+    def traffic(self, key: str) -> Traffic:
+        """How the units of an experiment are spread over its variants, in all and epoch by epoch.
+
+        Raises:
+            NotFound: It is unknown.
+        """
+        self._journal.settle()
+        with self.reading() as reader:
+            return traffic(reader, *_found(reader, key))
+
+    def factorial(self, key: str, metric: str | None = None) -> Factorial:
+        """What the factors of an experiment do, alone and together, corrected for their number.
+
+        Args:
+            key: The experiment.
+            metric: By default the primary one.
+
+        Raises:
+            NotFound: It is unknown.
+            InvalidInput: It has no factors, or no such metric.
+        """
+        from bandit.factorial import factorial
+
+        with self._settled(key) as (reader, running):
+            return factorial(reader, running, metric)
 
     def results(self, key: str, method: str | None = None) -> Results:
         """What an experiment has shown so far.
@@ -333,7 +451,7 @@ class Engine:
         """
         self._journal.settle()
         running = self._memory.experiments.get(key)
-        with self._reading() as reader:
+        with self.reading() as reader:
             interval = running.cadence.interval if running else 0.0
             return results(reader, *_found(reader, key), interval, self._clock(), method)
 
@@ -387,7 +505,7 @@ class Engine:
     @contextmanager
     def _settled(self, key: str) -> Iterator[tuple[Reader, Running]]:
         self._journal.settle()
-        with self._reading() as reader:
+        with self.reading() as reader:
             yield reader, load(*_found(reader, key))
 
     def counterfactual(self, key: str, policy: str | Mapping[str, Any] | Policy) -> Counterfactual:
@@ -404,7 +522,7 @@ class Engine:
         """
         asked = target.read(policy)
         self._journal.settle()
-        with self._reading() as reader:
+        with self.reading() as reader:
             return counterfactual(reader, *_found(reader, key), asked)
 
     def prior(self, metric: str, owner: str | None = None) -> Policy:
@@ -418,7 +536,7 @@ class Engine:
             InvalidInput: Fewer than four variants of experiments that are over were rewarded with it.
         """
         self._journal.settle()
-        with self._reading() as reader:
+        with self.reading() as reader:
             return priors.learned(reader, metric, owner)
 
     def sample_size(self, request: SampleSizeRequest | Mapping[str, Any]) -> SampleSize:
@@ -437,8 +555,18 @@ class Engine:
     def verify(self) -> Differences:
         """Replays the ledger and returns what differs from the statistics that are kept: nothing, if all is well."""
         self._journal.flush()
-        with self._reading() as reader:
+        with self.reading() as reader:
             return list(verify.verify(reader))
+
+    def tick(self) -> bool:
+        """Does what is due by now that nobody asks for; true where there is more.
+
+        A server does this once a second. Any number of processes may: what is done is done in one transaction with the
+        record of it, so that it happens once.
+        """
+        more = self._journal.run(agenda.attend)
+        self._journal.settle()
+        return more
 
     def check(self) -> None:
         """Does what a decision needs of the store, without deciding.
@@ -449,7 +577,8 @@ class Engine:
         self._journal.run(_nothing)
 
     @contextmanager
-    def _reading(self) -> Iterator[Reader]:
+    def reading(self) -> Iterator[Reader]:
+        """A reader that sees one moment."""
         with self._journal.reading(), self._store.snapshot() as reader:
             yield reader
 

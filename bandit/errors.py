@@ -4,6 +4,9 @@ MultiarmError
 |- InvalidInput         422  what was given is not allowed; `errors` names every field
 |  `- MalformedInput    400  what was given could not be read at all
 |- NotFound             404  no such experiment or decision
+|- Unauthorised         401  nobody is known by the key that came, or none came
+|- Forbidden            403  whoever asks may not do this, or not with this
+|- RateLimited          429  more requests than the key allows; try again after `retry_after` seconds
 |- WrongState           409  the experiment's status, or an existing key, forbids it
 |- Overloaded           503  too much is waiting; try again after `retry_after` seconds
 `- StoreError           503  the store could not keep it; nothing was changed
@@ -72,6 +75,28 @@ class NotFound(MultiarmError, LookupError):
     title = "Not found"
 
 
+class Unauthorised(MultiarmError):
+    """Nobody is known by the API key that came, or none came."""
+
+    status = 401
+    title = "Unauthorised"
+
+
+class Forbidden(MultiarmError):
+    """Whoever asks may not do this, or not with this."""
+
+    status = 403
+    title = "Forbidden"
+
+
+class RateLimited(MultiarmError):
+    """The key has asked more often than it may."""
+
+    status = 429
+    title = "Too many requests"
+    retry_after = 1
+
+
 class WrongState(MultiarmError):
     """The experiment's status, or a key that exists, forbids it."""
 
@@ -104,7 +129,8 @@ class StoreUnusable(StoreError):
 
 
 BY_STATUS: dict[int, type[MultiarmError]] = {
-    error.status: error for error in (InvalidInput, MalformedInput, NotFound, WrongState, Overloaded)
+    error.status: error
+    for error in (InvalidInput, MalformedInput, NotFound, Unauthorised, Forbidden, RateLimited, WrongState, Overloaded)
 }
 
 
@@ -119,5 +145,5 @@ def path(location: tuple[int | str, ...]) -> str:
 def _message(message: str, given: object) -> str:
     message = message.removeprefix("Value error, ")
     if isinstance(given, (str, int, float)) or given is None:
-        return f"{message}, given {given!r}"[:300]
-    return message[:300]
+        return f"{message[:600]}, given {given!r}"[:700]
+    return message[:600]

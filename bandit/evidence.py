@@ -63,17 +63,22 @@ class Evidence:
     @property
     def masked(self) -> bool:
         """Whether callers restricted the eligible arms, so that an epoch drew from several distributions."""
-        return self.distributions.masked
+        return not self.shadow and self.distributions.masked
 
     @property
     def moved(self) -> bool:
         """Whether not every trial was drawn from the same distribution."""
-        return self.contextual or self.distributions.moved
+        return self.contextual or (not self.shadow and self.distributions.moved)
 
     @cached_property
     def distributions(self) -> Distributions:
         """What the trials were drawn from."""
         return Distributions(self._reader, self.running)
+
+    @property
+    def shadow(self) -> bool:
+        """Whether every variant decides each time, so that none was drawn from several."""
+        return self.running.experiment.type == "shadow"
 
     def sample(self, arm: int, metric: int) -> Sample:
         """The values of a metric that one arm's trials have."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 from bandit.errors import InvalidInput
 from bandit.evidence import Evidence
-from bandit.experiment import Metric
+from bandit.metric import Metric
 from bandit.results import ComparisonResult, FindingResult, Judgement, VerdictResult
 from bandit.running import Running
 from bandit.statistics import quality, sample_ratio, selection
@@ -34,11 +34,12 @@ def judge(evidence: Evidence, days: float, asked: str | None = None) -> Judgemen
     experiment = running.experiment
     control, treatments = sides(running)
     alpha = experiment.analysis.alpha / max(1, len(treatments))
-    method = experiment.analysis.method if asked is None else asked
-    if method is not None:
-        check(method, experiment.metrics)
+    for method in (asked, experiment.analysis.method):
+        if method is not None:
+            check(method, experiment.metrics)
     found: dict[tuple[int, int], Comparison | Refused] = {}
-    for place in range(len(experiment.metrics)):
+    for place, metric in enumerate(experiment.metrics):
+        method = asked or metric.method or experiment.analysis.method
         for arm in treatments:
             data = collected(evidence, place, arm, control)
             try:
@@ -63,9 +64,7 @@ def judge(evidence: Evidence, days: float, asked: str | None = None) -> Judgemen
 
 def sides(running: Running) -> tuple[int, list[int]]:
     """The control, which is the variant marked as one or the first that is served, and the other served ones."""
-    marked = (arm for arm, variant in enumerate(running.experiment.variants) if variant.is_control)
-    control = next(marked, running.full[0])
-    return control, [arm for arm in running.full if arm != control]
+    return running.control, [arm for arm in running.full if arm != running.control]
 
 
 def check(method: str, metrics: list[Metric]) -> None:
@@ -119,6 +118,8 @@ def findings(evidence: Evidence, days: float) -> Iterable[Finding]:
     trials = [evidence.trials[arm] for arm in running.full]
     test = sample_ratio.anytime if analysis.sequential else sample_ratio.changing
     try:
+        if evidence.shadow:
+            raise Refused("sample ratio", "every variant decides each time", "")
         observed, expected = (array[:, list(running.full)] for array in evidence.draws())
         found = quality.sample_ratio(keys, test(observed, expected))
     except (Refused, ValueError):

@@ -2,10 +2,11 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -30,6 +31,13 @@ ALL_EPOCHS = 0
 Place = TypeVar("Place", bound=tuple[int, ...])
 
 
+class Outside(NamedTuple):
+    """Values of settings that are not in the store, by name."""
+
+    file: Mapping[str, Any] = MappingProxyType({})
+    environment: Mapping[str, Any] = MappingProxyType({})
+
+
 class Memory:
     """A cache of the store and the changes that are still to be written to it.
 
@@ -37,7 +45,7 @@ class Memory:
     what is read is true until it ends.
     """
 
-    def __init__(self, store: Store, seed: int | None = None) -> None:
+    def __init__(self, store: Store, seed: int | None = None, outside: Outside = Outside()) -> None:  # noqa: B008
         self.store = store
         # A program that draws its rewards from the same seed must not draw the same numbers.
         own = None if seed is None else f"multiarm {seed}"
@@ -51,6 +59,7 @@ class Memory:
         self._cadences: dict[int, Cadence] = {}
         self.serial = 0
         self.next_sweep = 0.0
+        self.outside = outside
         self.ids.last = store.reader().last_decision()
         self.reset()
 
@@ -68,20 +77,24 @@ class Memory:
         self.draws: dict[int, Draw] = {}
         self.models: dict[tuple[int, int, int], Array] = {}
         self.touched: set[Running] = set()
+        self.documents: dict[str, Mapping[str, Any]] = {}
+        self.settings: tuple[Mapping[str, Any], Any] | None = None
 
     def refresh(self) -> None:
         """Catches up with what other processes committed; called at the start of a transaction."""
         self.serial += 1
-        changed = self.store.changed()
-        if changed is None:
+        news = self.store.changed()
+        if news is None:
             return
         self.alone = False
         self.ids.last = max(self.ids.last, self.store.reader().last_decision())
-        if changed:
+        for kind in {kind for kind, _ in news.documents}:
+            self.documents.pop(kind, None)
+        if news.experiments:
             self.rows.clear()
             self.records.clear()
             self.seats.clear()
-        for number in changed:
+        for number in news.experiments:
             if running := self.by_id.pop(number, None):
                 del self.experiments[running.experiment.key]
 
@@ -158,6 +171,7 @@ class Memory:
         fresh.adopt(running.epoch, running.weights + [0.0] * new, 0.0)
         definition = experiment.model_dump_json(exclude={"epoch"})
         self.batch.experiments[running.id] = ExperimentRow(running.id, experiment.key, definition, experiment.status)
+        self.batch.wakes[running.id] = 0.0
         self.experiments[experiment.key] = self.by_id[running.id] = fresh
         self.touched.discard(running)
         self.touched.add(fresh)
@@ -195,11 +209,14 @@ class Memory:
             if alarm is None or token in running.noted:
                 continue
             running.noted.add(token)
-            if self.store.reader().change(token) is None:
+            if self.change(token) is None:
                 since = datetime.fromtimestamp(span * alarm.span, UTC).isoformat(timespec="seconds")
                 done = "what it earned before is forgotten" if alarm.restart else "nothing was forgotten"
                 detail = f"the rewards of {running.keys[arm]!r} have changed about {since}; {done}"
-                self.batch.changes.append(Change(running.id, "alarm", now, status, status, detail, token))
+                key = running.experiment.key
+                self.batch.changes.append(
+                    Change("experiment", key, "alarm", "alarm", now, status, status, detail, token)
+                )
 
     def allocation(self, running: Running, mask: str, now: float) -> Allocation:
         """What the current epoch draws from for a mask, logged when it is first asked for.
@@ -211,7 +228,7 @@ class Memory:
         if logged := self.store.reader().epoch(*place):
             allocation = running.allocate(mask, json.loads(logged.weights))
         else:
-            weights, members = running.weights, running.members(mask)
+            weights, members = running.configured(mask), running.members(mask)
             if mask and sum(weights[arm] for arm in members) <= 0.0:
                 weights = running.learner.weights(now, members)
             allocation = running.allocate(mask, weights)
@@ -247,11 +264,16 @@ class Memory:
         draw = self.draws.get(row.id)
         if draw is None:
             found = self.store.reader().draw(row.id)
-            contextual = self._of(row.experiment).contextual
+            contextual = self.numbered(row.experiment).contextual
             if found is None or contextual is None:
                 raise StoreUnusable(f"what decision {row.id:016x} was drawn from is missing from the store")
             draw = self.draws[row.id] = contextual.read(row.variant, *found)
         return draw
+
+    def change(self, idempotency_key: str) -> Change | None:
+        """The line of the audit log that came with a key."""
+        waiting = (change for change in self.batch.changes if change.idempotency_key == idempotency_key)
+        return next(waiting, None) or self.store.reader().change(idempotency_key)
 
     def record(self, number: int) -> Record:
         """The decision of an id.
@@ -261,13 +283,13 @@ class Memory:
         """
         record = self.records.get(number)
         if record is None and (fresh := self.rows.pop(number, None)):
-            record = self.records[number] = Record(self._of(fresh.experiment), fresh)
+            record = self.records[number] = Record(self.numbered(fresh.experiment), fresh)
         if record is None:
             reader = self.store.reader()
             row = reader.decision(number)
             if row is None:
                 raise NotFound(f"decision '{number:016x}' is unknown")
-            record = self.records[number] = Record(self._of(row.experiment), row, stored=True)
+            record = self.records[number] = Record(self.numbered(row.experiment), row, stored=True)
             for kept in reader.outcomes(number):
                 outcome = record.outcomes[kept.metric] = Outcome()
                 _, _, outcome.value, outcome.total, outcome.earned, outcome.fallback = kept
@@ -427,19 +449,19 @@ class Memory:
         self.batch, self.drawn, self.models, self.touched = Batch(), {}, {}, set()
         return batch
 
-    def key_of(self, number: int) -> str:
-        """The key of the experiment of a number.
+    def numbered(self, number: int) -> Running:
+        """The experiment of a number.
 
         Raises:
             NotFound: There is none.
         """
-        for row, _ in self.store.reader().experiments():
-            if row.id == number:
-                return row.key
-        raise NotFound(f"experiment {number} is unknown")
-
-    def _of(self, number: int) -> Running:
-        return self.by_id.get(number) or self.experiment(self.key_of(number))
+        running = self.by_id.get(number)
+        if running is None:
+            found = self.store.reader().numbered(number)
+            if found is None:
+                raise NotFound(f"experiment {number} is unknown")
+            running = self.experiment(found[0].key)
+        return running
 
 
 def load(row: ExperimentRow, standing: Standing) -> Running:

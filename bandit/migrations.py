@@ -100,6 +100,43 @@ def m002_contexts(database: sqlite_utils.Database) -> None:
     )
 
 
+@migrations()
+def m003_control(database: sqlite_utils.Database) -> None:
+    """An audit log of everything, documents beside experiments, alerts and their deliveries, when to look again."""
+    database.execute(
+        """CREATE TABLE audit (
+            number INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, actor TEXT NOT NULL,
+            action TEXT NOT NULL, at REAL NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, detail TEXT NOT NULL,
+            idempotency_key TEXT UNIQUE)"""
+    )
+    database.execute(
+        "INSERT INTO audit SELECT number, 'experiment', experiments.key, '', action, at, before, after, detail,"
+        " idempotency_key FROM changes JOIN experiments ON experiments.id = changes.experiment"
+    )
+    database.execute("DROP TABLE changes")
+    database.execute("ALTER TABLE audit RENAME TO changes")
+    database.execute("CREATE INDEX changes_by_key ON changes (kind, key)")
+    database.execute(
+        """CREATE TABLE documents (
+            kind TEXT NOT NULL, key TEXT NOT NULL, body TEXT, revision INTEGER NOT NULL,
+            PRIMARY KEY (kind, key)) WITHOUT ROWID"""
+    )
+    database.execute("CREATE INDEX documents_by_revision ON documents (revision)")
+    database.execute(
+        """CREATE TABLE alerts (
+            number INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
+            severity TEXT NOT NULL, message TEXT NOT NULL, body TEXT NOT NULL)"""
+    )
+    database.execute(
+        """CREATE TABLE deliveries (
+            alert INTEGER NOT NULL, channel TEXT NOT NULL, tries INTEGER NOT NULL, due_at REAL, delivered_at REAL,
+            error TEXT NOT NULL, PRIMARY KEY (alert, channel)) WITHOUT ROWID"""
+    )
+    database.execute("CREATE INDEX deliveries_by_time ON deliveries (due_at) WHERE due_at IS NOT NULL")
+    database.execute("ALTER TABLE experiments ADD COLUMN wake_at REAL")
+    database.execute("CREATE INDEX experiments_by_wake ON experiments (wake_at) WHERE wake_at IS NOT NULL")
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Applies the steps that were not applied yet."""
     migrations.apply(sqlite_utils.Database(connection, execute_plugins=False))

@@ -7,8 +7,10 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from bandit.experiment import Metric, Model, Status, StoredExperiment
+from bandit.experiment import Status, StoredExperiment
 from bandit.memory import load
+from bandit.metric import Metric
+from bandit.model import Model
 from bandit.running import EVERYONE, Running
 from bandit.statistics.finding import Kind, Severity
 from bandit.store import EpochRow, ExperimentRow, Reader, Standing
@@ -224,6 +226,8 @@ def days(experiment: StoredExperiment, now: float) -> float:
 
 def current(running: Running, epoch: EpochRow | None) -> list[float]:
     """The probabilities in force; those that the configured weights give, before the start and without a context."""
+    if running.experiment.type == "shadow":
+        return [float(arm == running.control) for arm in range(len(running.keys))]
     if epoch is None or running.contextual is not None:
         return running.distribution(EVERYONE, running.base).probabilities
     probabilities: list[float] = json.loads(epoch.probabilities)

@@ -77,6 +77,16 @@ class ExperimentRow(NamedTuple):
     status: str
 
 
+class Selection(NamedTuple):
+    """What experiments must be; None is anything. `text` is a part of key or name, in capitals or not."""
+
+    status: str | None
+    type: str | None
+    owner: str | None
+    tag: str | None
+    text: str | None
+
+
 class Standing(NamedTuple):
     """An experiment's epoch, the changes its learner has seen, and how many of them the epoch's weights reflect."""
 
@@ -126,9 +136,14 @@ class Cell(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A line of the audit log: what happened to an experiment, when, and from which state."""
+    """A line of the audit log: what happened to which thing, by whom, when, and from which state.
 
-    experiment: int
+    `kind` is `experiment` or that of a `Document`.
+    """
+
+    kind: str
+    key: str
+    actor: str
     action: str
     at: float
     before: str
@@ -137,12 +152,41 @@ class Change(NamedTuple):
     idempotency_key: str | None
 
 
+class Alert(NamedTuple):
+    """Something that people want to know: what happened to which experiment, and more of it as JSON."""
+
+    at: float
+    kind: str
+    subject: str
+    severity: str
+    message: str
+    body: str
+
+
+class Document(NamedTuple):
+    """A definition that is not an experiment's: what kind it is, its key, and its JSON; None once it is removed."""
+
+    kind: str
+    key: str
+    body: str | None
+
+
+class News(NamedTuple):
+    """What others have changed: numbers of experiments, kinds and keys of documents."""
+
+    experiments: list[int]
+    documents: list[tuple[str, str]]
+
+
 @dataclass(slots=True)
 class Batch:
     """Everything that one transaction writes."""
 
     experiments: dict[int, ExperimentRow] = field(default_factory=dict)
     standings: dict[int, Standing] = field(default_factory=dict)
+    wakes: dict[int, float | None] = field(default_factory=dict)
+    documents: dict[tuple[str, str], Document] = field(default_factory=dict)
+    alerts: list[Alert] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     epochs: list[EpochRow] = field(default_factory=list)
     decisions: list[DecisionRow] = field(default_factory=list)
@@ -178,8 +222,8 @@ class Store(Protocol):
     def write(self, batch: Batch) -> None:
         """Writes a batch within a transaction."""
 
-    def changed(self) -> list[int] | None:
-        """Experiments that others have changed since the last call; None where nobody wrote at all."""
+    def changed(self) -> News | None:
+        """What others have changed since the last call; None where nobody wrote at all."""
 
     def snapshot(self) -> AbstractContextManager["Reader"]:
         """A reader that sees one moment, whatever is committed meanwhile."""
@@ -200,8 +244,26 @@ class Reader(Protocol):
     def experiments(self) -> list[tuple[ExperimentRow, Standing]]:
         """All experiments, the oldest first."""
 
+    def numbered(self, number: int) -> tuple[ExperimentRow, Standing] | None:
+        """An experiment by its number."""
+
+    def select(self, selection: Selection, after: int, most: int) -> list[tuple[ExperimentRow, Standing]]:
+        """Experiments with numbers above `after`, the oldest first, `most` at most; -1 for all."""
+
     def change(self, idempotency_key: str) -> Change | None:
-        """The change of an experiment that was made with a key."""
+        """The change that was made with a key."""
+
+    def changes(self, kind: str | None, key: str | None, before: int, most: int) -> list[tuple[int, Change]]:
+        """Number and line of the audit log, the newest first, of those below `before`; None is any kind, or key."""
+
+    def awake(self, now: float, most: int) -> list[int]:
+        """Experiments that want to be looked at by `now`, the earliest first, `most` at most."""
+
+    def documents(self, kind: str) -> list[Document]:
+        """All documents of a kind that were not removed, by key."""
+
+    def document(self, kind: str, key: str) -> Document | None:
+        """A document that was not removed."""
 
     def learning(self, experiment: int) -> list[tuple[int, int, list[float]]]:
         """Period, arm and sums of everything a policy has learnt."""
@@ -247,6 +309,9 @@ class Reader(Protocol):
 
     def sizes(self, experiment: int, epoch: int) -> list[tuple[int, float, float, float]]:
         """Variant, decisions, trials and expected trials of an epoch; 0 is all of them."""
+
+    def spread(self, experiment: int, most: int) -> list[tuple[int, float, int, float, float, float]]:
+        """Epoch, its start, and variant, decisions, trials and expected trials, of the `most` newest that have any."""
 
     def sums(self, experiment: int, epoch: int) -> list[tuple[int, int, list[float]]]:
         """Variant, metric and sums of an epoch; 0 is all of them."""

@@ -15,7 +15,8 @@ from server.openapi import API, describe
 from server.operations import Operations
 from server.problems import PROBLEM, refuse
 from server.requests import MOST_BODY_BYTES, identify, read_body
-from server.routes import Route, table
+from server.route import Route
+from server.routes import table
 
 HOT = ("/v1/choose", "/v1/reward")
 _STARTED = "multiarm.started"
@@ -72,7 +73,7 @@ def _add(app: API, route: Route, description: dict[str, Any], authorise: Authori
         answer = route.operation(body, environ.get("HTTP_IDEMPOTENCY_KEY"), **(request.view_args or {}), **asked)
         return Response(answer, route.status, content_type=JSON)
 
-    add = {"GET": app.get, "POST": app.post, "PATCH": app.patch}[route.method]
+    add = {"GET": app.get, "POST": app.post, "PUT": app.put, "PATCH": app.patch, "DELETE": app.delete}[route.method]
     add(route.path, endpoint=route.name, **description)(view)
 
 

@@ -13,7 +13,7 @@ from server.logs import log_request
 from server.metrics import Metrics
 from server.problems import PROBLEM, refuse
 from server.requests import Environ, identify, read_body
-from server.routes import Operation, Scope
+from server.route import Operation, Scope
 
 Application = Callable[[Environ, Any], Iterable[bytes]]
 Authorise = Callable[[Environ, Scope], None]

@@ -10,10 +10,9 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from bandit import Experiment
 from server.operations import HEADER_KEY
 from server.problems import PROBLEM, Problem
-from server.routes import Route
+from server.route import Changes, Route
 
 JSON = "application/json"
 _PARAMETERS = {
@@ -21,7 +20,7 @@ _PARAMETERS = {
         "name": "key",
         "in": "path",
         "required": True,
-        "description": "The key of the experiment or metric.",
+        "description": "The key of what is asked for.",
         "schema": {"type": "string"},
     },
     "idempotency": {
@@ -70,13 +69,22 @@ def describe(routes: list[Route]) -> tuple[list[dict[str, Any]], dict[str, Any]]
         models.append((route.gives, "serialization"))
         if route.takes is not None:
             models.append((route.takes, "validation"))
+            if issubclass(route.takes, Changes):
+                models.append((route.takes.of, "validation"))
     references, definitions = models_json_schema(
         list(dict.fromkeys(models)), ref_template="#/components/schemas/{model}"
     )
     schemas = definitions["$defs"]
-    fields = schemas[references[Experiment, "validation"]["$ref"].rpartition("/")[2]]["properties"]
-    schemas["Changes"]["properties"] = {name: schema for name, schema in fields.items() if name != "key"}
+    for taken in {route.takes for route in routes if route.takes is not None and issubclass(route.takes, Changes)}:
+        fields = schemas[_name(references[taken.of, "validation"])]["properties"]
+        schemas[_name(references[taken, "validation"])]["properties"] = {
+            name: schema for name, schema in fields.items() if name != "key"
+        }
     return [_operation(route, references) for route in routes], schemas
+
+
+def _name(reference: dict[str, str]) -> str:
+    return reference["$ref"].rpartition("/")[2]
 
 
 def _operation(route: Route, references: Mapping[Any, Any]) -> dict[str, Any]:

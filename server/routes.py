@@ -1,22 +1,19 @@
 """The routes: a table of where, what is taken, what is given, and which operation does it."""
 
-from collections.abc import Callable
-from typing import Literal, NamedTuple
-
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from bandit import ChooseRequest, Engine, Experiment, Results, StoredExperiment
 from bandit.counterfactual import Counterfactual
 from bandit.decision import DecisionAnswer
-from bandit.experiment import Model
+from bandit.model import Model
 from bandit.priors import Prior
 from bandit.results import Quality, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, StatusAnswer
 from bandit.sample_size import SampleSize, SampleSizeRequest
+from server import documents, oversight
 from server.management import (
     Clone,
     CounterfactualQuery,
-    ExperimentList,
     Management,
     PriorQuery,
     ResultsQuery,
@@ -25,17 +22,7 @@ from server.management import (
     Stop,
 )
 from server.operations import Operations
-
-Method = Literal["GET", "POST", "PATCH"]
-Scope = Literal["public", "decide", "read", "manage", "admin"]
-Operation = Callable[..., bytes]
-"""Called with body, idempotency key and, as keywords, what the path holds."""
-
-_TAKES_BODY = (400, 413, 422)
-
-
-class Changes(Model):
-    """Fields of an experiment and their new values; what is absent stays as it is."""
+from server.route import TAKES_BODY, Route, changes_of
 
 
 class Health(Model):
@@ -44,36 +31,12 @@ class Health(Model):
     status: str = Field(description="`ok`, or `ready`.")
 
 
-class Route(NamedTuple):
-    """A route. `many` makes arrays of what is taken and given, with a problem for each item that is refused.
-
-    `asks` are the parameters of its query.
-    """
-
-    method: Method
-    path: str
-    scope: Scope
-    operation: Operation
-    takes: type[BaseModel] | None
-    gives: type[BaseModel]
-    refusals: tuple[int, ...]
-    status: int = 200
-    many: bool = False
-    body_required: bool = True
-    asks: type[BaseModel] | None = None
-
-    @property
-    def name(self) -> str:
-        """What the operation is called."""
-        return self.operation.__name__
-
-
 def table(engine: Engine, operations: Operations) -> list[Route]:
     """Every route that speaks JSON."""
     manage = Management(engine)
     experiment = "/v1/experiments/<key>"
-    decides = ((*_TAKES_BODY, 404, 409, 503), 200)
-    batch = ((*_TAKES_BODY, 503), 200, True)
+    decides = ((*TAKES_BODY, 404, 409, 503), 200)
+    batch = ((*TAKES_BODY, 503), 200, True)
     changes = (404, 409, 422, 503)
 
     def ready(body: bytes, token: str | None) -> bytes:  # noqa: ARG001 - every operation has both
@@ -99,12 +62,14 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
             manage.create,
             Experiment,
             StoredExperiment,
-            (*_TAKES_BODY, 409, 503),
+            (*TAKES_BODY, 409, 503),
             status=201,
         ),
-        Route("GET", "/v1/experiments", "read", manage.experiments, None, ExperimentList, (503,)),
+        *oversight.routes(engine),
         Route("GET", experiment, "read", manage.get, None, StoredExperiment, (404, 503)),
-        Route("PATCH", experiment, "manage", manage.update, Changes, StoredExperiment, (400, 413, *changes)),
+        Route(
+            "PATCH", experiment, "manage", manage.update, changes_of(Experiment), StoredExperiment, (400, 413, *changes)
+        ),
         *(
             Route("POST", f"{experiment}/{operation.__name__}", "manage", operation, None, StoredExperiment, changes)
             for operation in (manage.start, manage.pause, manage.resume, manage.complete, manage.archive)
@@ -155,7 +120,8 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
             asks=CounterfactualQuery,
         ),
         Route("GET", "/v1/metrics/<key>/prior", "read", manage.prior, None, Prior, (404, 422, 503), asks=PriorQuery),
-        Route("POST", "/v1/sample-size", "read", manage.sample_size, SampleSizeRequest, SampleSize, _TAKES_BODY),
+        Route("POST", "/v1/sample-size", "read", manage.sample_size, SampleSizeRequest, SampleSize, TAKES_BODY),
+        *documents.routes(engine.cohorts, "/v1/cohorts"),
         Route("GET", "/healthz", "public", _alive, None, Health, ()),
         Route("GET", "/readyz", "public", ready, None, Health, (503,)),
     ]

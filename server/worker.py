@@ -12,6 +12,7 @@ from multiprocessing.util import Finalize
 from typing import Any
 
 from bandit import Engine
+from bandit.ticker import Ticker
 from server.announcement import Place, announce
 from server.app import create_app
 
@@ -27,6 +28,9 @@ def load(place: Place, *, access_log: bool = False, front: bool = True) -> Calla
     _end_with_parent()
     engine = Engine(place.db)
     Finalize(None, engine.close, exitpriority=1)
+    ticker = Ticker(engine)
+    ticker.start()
+    Finalize(None, ticker.stop, exitpriority=2)
     app = create_app(engine, access_log=access_log, front=front)
     announce(place)
     _spare_what_lives_long()

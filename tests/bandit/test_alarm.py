@@ -91,10 +91,11 @@ def test_a_bandit_starts_anew_where_its_arms_have_changed(tmp_path, clock, resta
         assert engine.results("x").variants[0].weight > 0.7
         play(engine, clock, 8, {"a": 0.1, "b": 0.3}, rng)
         assert (engine.results("x").variants[1].weight > 0.7) == restart
-        changes = [change for change in engine._store.reader().rows("changes") if change[2] == "alarm"]
+        logged = engine._store.reader().changes("experiment", "x", 1 << 62, 1000)
+        changes = [change for _, change in logged if change.action == "alarm"]
         assert len(changes) == 1
-        assert "'a'" in changes[0][6]
-        assert ("nothing was forgotten" in changes[0][6]) != restart
+        assert "'a'" in changes[0].detail
+        assert ("nothing was forgotten" in changes[0].detail) != restart
         assert engine.verify() == []
         weights = [variant.weight for variant in engine.results("x").variants]
     with Engine(path, clock=clock, seed=1) as engine:  # a restart finds the same

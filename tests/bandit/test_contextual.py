@@ -43,7 +43,7 @@ def learn(engine, length=60, seed=0):
 
 def rows(engine, table):
     engine._journal.flush()
-    with engine._reading() as reader:
+    with engine.reading() as reader:
         return list(reader.rows(table))
 
 
@@ -317,7 +317,7 @@ def test_what_was_forgotten_is_not_read_again(tmp_path, clock, durable):
         before = learner(engine).state(clock.now)
         assert len({row[1] for row in rows(engine, "models")}) == 12
     with Engine(tmp_path / "a.db", durable=durable, clock=clock) as engine:
-        with engine._reading() as reader:
+        with engine.reading() as reader:
             assert len({row[0] for row in reader.models(1)}) == 7
         np.testing.assert_allclose(learner(engine).state(clock.now), before, rtol=1e-12)
         assert before[:, COUNT].sum() > 0

@@ -54,7 +54,7 @@ def test_estimates_are_those_of_the_same_arrays(engine):
     keys = list(RATES)
     action, reward, propensity = (np.array(column) for column in zip(*log, strict=True))
     action = np.array([keys.index(key) for key in action])
-    with engine._reading() as reader:
+    with engine.reading() as reader:
         logging = np.array([json.loads(trial.probabilities) for trial in reader.trials(1)])
     target = np.tile([0.25, 0.0, 0.75], (300, 1))
     expected = evaluate(action, reward.astype(float), propensity.astype(float), target, logging=logging, bounds=(0, 1))
@@ -290,7 +290,7 @@ def test_whatever_happened_the_answer_is_json(data):
                 case "a":
                     engine.activate(data.draw(st.sampled_from(ids)))
         engine._journal.flush()
-        with engine._reading() as reader:
+        with engine.reading() as reader:
             opened = sum(trials for _, _, trials, _ in reader.sizes(1, 0))
             rewarded = sum(sums[0] for _, _, sums in reader.sums(1, 0))
         for policy in ("fixed", "always:variant=b", "kl_ucb", "exp3", "thompson_beta:half_life=5"):
@@ -328,7 +328,7 @@ def test_what_is_accepted_is_distributed_as_the_target_draws(near):
     """Arm by arm, as many as expected, of as many as possible."""
     serve(near, 1500, units=False, sticky=False, policy=EpsilonGreedy(epsilon=0.6))
     near._journal.flush()
-    with near._reading() as reader:
+    with near.reading() as reader:
         row, standing = reader.experiment("copy")
         running = load(row, standing)
         log = Hindsight(running, Follower(hypothetical(running.experiment, ThompsonBeta())))

@@ -230,7 +230,7 @@ def test_masks_make_epochs_of_their_own(engine, clock):
     started(engine, reweight={"floor": 0.1, "every": "6h"}, sticky=False)
     seen = play(engine, clock, "x", 2000, eligible=lambda step: ["a", "b"] if step % 2 else None)
     engine._journal.flush()
-    with engine._reading() as reader:
+    with engine.reading() as reader:
         running = load(*reader.experiment("x"))
         evidence = Evidence(reader, running)
         assert evidence.masked

@@ -122,9 +122,9 @@ def test_a_running_experiment_may_change_how_it_draws_but_not_what_was_counted(e
 def test_changes_are_logged(engine, clock):
     started(engine)
     engine.stop("copy", "harmful")
-    with engine._reading() as reader:
-        logged = [row[2:7] for row in reader.rows("changes")]
-    assert [(row[0], row[2], row[3], row[4]) for row in logged] == [
+    with engine.reading() as reader:
+        logged = [change for _, change in reversed(reader.changes("experiment", "copy", 1 << 62, 10))]
+    assert [(change.action, change.before, change.after, change.detail) for change in logged] == [
         ("create", "", "draft", ""),
         ("start", "draft", "running", ""),
         ("stop", "running", "stopped", "harmful"),

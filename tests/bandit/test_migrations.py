@@ -24,6 +24,10 @@ FIRST = (
     "learning",
     "allocations",
 )
+CHANGES = (
+    "(SELECT changes.*, experiments.id AS experiment FROM new.changes"
+    " JOIN new.experiments ON experiments.key = changes.key)"
+)
 
 
 @pytest.fixture
@@ -47,7 +51,9 @@ def old(tmp_path):
         assert set(FIRST) <= kept
         assert not kept & {"draws", "models", "snapshots"}
         for table in FIRST:
-            connection.execute(f"INSERT INTO main.{table} SELECT * FROM new.{table}")
+            columns = ", ".join(row[1] for row in connection.execute(f"PRAGMA main.table_info({table})"))
+            source = CHANGES if table == "changes" else f"new.{table}"
+            connection.execute(f"INSERT INTO main.{table} SELECT {columns} FROM {source}")
     return path, results
 
 
@@ -62,6 +68,12 @@ def test_a_file_of_the_first_schema_keeps_all_it_has(old):
     with Engine(path, seed=2) as engine:
         assert version(path) == SCHEMA
         assert engine.verify() == []
+        with engine.reading() as reader:
+            logged = [change for _, change in reader.changes("experiment", "copy", 1 << 62, 10)]
+        assert [(change.action, change.actor, change.after) for change in logged] == [
+            ("start", "", "running"),
+            ("create", "", "draft"),
+        ]
         assert engine.results("copy") == results
         assert engine.get("copy").features == []
         assert engine.choose("copy", "u3").reason == "sticky"

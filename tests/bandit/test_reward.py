@@ -210,7 +210,7 @@ def test_sums_are_exact_far_from_zero(engine):
     for value in values:
         engine.reward(engine.choose("copy", eligible=["a"]).id, value)
     assert sums(engine) == {"a": (4, sum(values))}
-    with engine._reading() as reader:
+    with engine.reading() as reader:
         ((_, _, (count, total, squares, _)),) = reader.sums(1, 0)
     assert (squares - total * total / count) / (count - 1) == pytest.approx(5 / 3)
 

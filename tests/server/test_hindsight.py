@@ -148,7 +148,7 @@ def test_an_export_has_every_trial_to_its_last_digit(db, tmp_path):
     assert sorted(row["timestamp"] for row in rows) == [row["timestamp"] for row in rows]
     assert {row["context_city"] for row in rows} == {"", 'a "b", c'}
     assert rows[0]["context_hour"] == "1"
-    with Engine(db) as engine, engine._reading() as reader:
+    with Engine(db) as engine, engine.reading() as reader:
         kept = [trial.head.propensity for trial in reader.trials(1) if trial.outcomes]
     assert [float(row["pscore"]) for row in rows] == kept
 

@@ -1,0 +1,52 @@
+"""What a route is: where, who may, what is taken, what is given, and which operation does it."""
+
+from collections.abc import Callable
+from typing import ClassVar, Literal, NamedTuple
+
+from pydantic import BaseModel
+
+from bandit.model import Model
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Scope = Literal["public", "decide", "read", "manage", "admin"]
+Operation = Callable[..., bytes]
+"""Called with body, idempotency key and, as keywords, what the path holds."""
+
+TAKES_BODY = (400, 413, 422)
+
+
+class Changes(Model):
+    """Fields and their new values; what is absent stays as it is."""
+
+    of: ClassVar[type[BaseModel]]
+
+
+def changes_of(model: type[BaseModel]) -> type[Changes]:
+    """What a PATCH of a model takes: any of its fields but the key."""
+    return type(
+        f"{model.__name__}Changes", (Changes,), {"of": model, "__doc__": Changes.__doc__, "__module__": __name__}
+    )
+
+
+class Route(NamedTuple):
+    """A route. `many` makes arrays of what is taken and given, with a problem for each item that is refused.
+
+    `asks` are the parameters of its query.
+    """
+
+    method: Method
+    path: str
+    scope: Scope
+    operation: Operation
+    takes: type[BaseModel] | None
+    gives: type[BaseModel]
+    refusals: tuple[int, ...]
+    status: int = 200
+    many: bool = False
+    body_required: bool = True
+    asks: type[BaseModel] | None = None
+
+    @property
+    def name(self) -> str:
+        """What the operation is called."""
+        return self.operation.__name__

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bandit import settings
+from bandit import covariate, settings
 from bandit.answer import again, answer, excluded
 from bandit.assignment import rendezvous
 from bandit.cohort import COHORT
@@ -37,7 +37,7 @@ def choose(memory: Memory, request: ChooseRequest, now: float, keep: Keep = keep
         NotFound: The experiment is unknown.
         WrongState: It is not running.
         InvalidInput: An eligible variant is unknown, or none has a weight, or the context is not of the declared
-            features, or the unit is of other kinds.
+            features, or the unit is of other kinds, or a covariate among the attributes is not a number.
     """
     running = memory.experiments.get(request.experiment) or memory.experiment(request.experiment)
     experiment = running.experiment
@@ -50,6 +50,8 @@ def choose(memory: Memory, request: ChooseRequest, now: float, keep: Keep = keep
     if experiment.status != "running":
         advice = _ADVICE.get(experiment.status, "it decides no more")
         raise WrongState(f"experiment {experiment.key!r} is {experiment.status}: {advice}")
+    if running.covariates and request.attributes is not None:
+        covariate.check(running.covariates, request.attributes)
     mask = EVERYONE if request.eligible is None else running.mask(request.eligible)
     gate, everywhere = running.gate, settings.current(memory)
     if gate is not None or everywhere.holdout or not everywhere.enable_experiments:

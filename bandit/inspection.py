@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from bandit.errors import InvalidInput
-from bandit.evidence import TRIALS, Evidence, ranges
+from bandit.evidence import Evidence, ranges
 from bandit.judgement import collected, findings, finite, result, shown, sides
 from bandit.results import FindingResult, Point, SegmentResult, Segments, Series
 from bandit.running import Running
@@ -17,7 +17,7 @@ from bandit.statistics.comparison import Comparison, Refused
 from bandit.statistics.finding import Finding
 from bandit.statistics.sample import Sample
 from bandit.statistics.selection import Data
-from bandit.store import Cell, Grouping, Reader
+from bandit.store import TRIALS, Cell, Grouping, Reader
 
 DAY = 86_400.0
 MOST_SEGMENTS = 100

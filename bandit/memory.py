@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from bandit import covariate
 from bandit.assignment import Allocation
 from bandit.contextual import ContextualLearner, Draw, increments
 from bandit.decision import Ids
@@ -398,6 +399,12 @@ class Memory:
                 add(self.batch.statistics, (running.id, row.epoch, row.variant, metric), delta)
                 if guards is not None and guards.add(metric, row.epoch, row.variant, delta):
                     self.looks.add(running.id)
+        for metric, known in head.covariates.items():
+            old, new = before.get(metric), after.get(metric)
+            if old != new:
+                delta = moments(old, new, running.origins[metric], row.propensity)
+                for at, more in covariate.increments(metric, known, delta):
+                    add(self.batch.statistics, (running.id, row.epoch, row.variant, at), more)
         if running.ratios:
             gone, come = running.products(before), running.products(after)
             for ratio in gone.keys() | come.keys():

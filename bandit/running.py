@@ -38,6 +38,7 @@ class Running:
         "control",
         "cost",
         "costs",
+        "covariates",
         "defaults",
         "epoch",
         "every",
@@ -91,6 +92,9 @@ class Running:
             (index, self.metrics[metric.numerator], self.metrics[metric.denominator])
             for index, metric in enumerate(experiment.metrics)
             if metric.numerator is not None and metric.denominator is not None
+        ]
+        self.covariates = [
+            (index, metric.covariate) for index, metric in enumerate(experiment.metrics) if metric.covariate is not None
         ]
         self.defaults = [
             (index, metric.window, metric.missing)

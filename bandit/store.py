@@ -10,6 +10,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+TRIALS = -1
+"""Stands for the trials where the place of a metric is asked for."""
+
 
 class DecisionRow(NamedTuple):
     """A decision as it is logged. `head` is the decision that opened the trial this one belongs to."""
@@ -119,7 +122,7 @@ class Cell(NamedTuple):
     """The trials of a group that one distribution was drawn from, for one arm.
 
     `group` is the value of an attribute or the number of a span of time, None where neither is known. `metric` is the
-    place of the metric whose values, less its origin, are counted and summed; -1 counts all trials.
+    place of the metric whose values, less its origin, are counted and summed; TRIALS counts all trials.
     """
 
     group: str | float | None
@@ -343,8 +346,11 @@ class Reader(Protocol):
     def epochs(self, experiment: int) -> list[EpochRow]:
         """What each epoch drew from, and for each mask, the first epoch first."""
 
-    def history(self, experiment: int, metric: int) -> list[tuple[int, int, float, float, float]]:
-        """Epoch, variant, count, sum and squares of every epoch; of the trials for metric -1."""
+    def distributions(self, experiment: int) -> list[tuple[int, str, str]]:
+        """Epoch, mask and probabilities (JSON) of what each epoch drew from, ordered by both."""
+
+    def history(self, experiment: int, metric: int) -> Iterator[tuple[int, int, float, float, float]]:
+        """Epoch, variant, count, sum and squares of every epoch that has some; of the trials for TRIALS."""
 
     def rows(self, table: str) -> Iterator[Sequence[Any]]:
         """Every row of a table, for a replay."""

@@ -17,11 +17,11 @@ from bandit import (
     audit,
     canary,
     conclusion,
-    health,
     keys,
     lifecycle,
     listing,
     priors,
+    progress,
     settings,
     target,
     trips,
@@ -609,7 +609,7 @@ class Engine:
             NotFound: It is unknown.
         """
         with self._settled(key) as (reader, running):
-            return health.guardrails(reader, running, self._clock())
+            return progress.guardrails(reader, running, self._clock())
 
     def rollout(self, key: str) -> RolloutReport:
         """Where a canary is, how it is doing, what to do about it, and how it got there.
@@ -619,7 +619,7 @@ class Engine:
             WrongState: It is no canary, or has not started.
         """
         with self._settled(key) as (reader, running):
-            return health.report(reader, running, self._clock())
+            return progress.report(reader, running, self._clock())
 
     def quality(self, key: str) -> Quality:
         """Everything that is odd about an experiment's data: what the results say, and what takes its log to see.

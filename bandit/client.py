@@ -11,12 +11,14 @@ from urllib.parse import quote, urlencode
 import urllib3
 from pydantic import BaseModel, TypeAdapter
 
+from bandit.alerts import RemoteAlerts
+from bandit.channels import ChannelAnswer
 from bandit.counterfactual import Counterfactual
 from bandit.decision import ChooseRequest, Decision
 from bandit.errors import BY_STATUS, FieldError, InvalidInput, MultiarmError
 from bandit.experiment import Experiment, StoredExperiment
 from bandit.priors import Prior
-from bandit.remote import new_key
+from bandit.remote import RemoteShelf, new_key
 from bandit.results import Quality, Results, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest
 from bandit.sample_size import SampleSize, SampleSizeRequest
@@ -63,6 +65,9 @@ class Client:
             timeout=urllib3.Timeout(connect=timeout, read=timeout),
             headers={**(headers or {}), "Content-Type": "application/json", "Accept": "application/json"},
         )
+
+        self.alerts = RemoteAlerts(self._ask)
+        self.channels = RemoteShelf(self._ask, "/v1/channels", ChannelAnswer)
 
     def choose(
         self,

@@ -1,6 +1,7 @@
 """The engine: every verb of the product, in process."""
 
 import os
+import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,8 +13,10 @@ from typing import Any, Self, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from bandit import agenda, lifecycle, priors, target, verify
+from bandit import agenda, delivery, lifecycle, outbox, priors, target, verify
 from bandit.actor import By, current
+from bandit.alerts import Alerts
+from bandit.channels import CHANNEL
 from bandit.choose import activate, choose
 from bandit.counterfactual import Counterfactual, counterfactual
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
@@ -25,11 +28,13 @@ from bandit.results import Quality, Results, Segments, Series, days, results
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retract, reward
 from bandit.running import Running
 from bandit.sample_size import SampleSize, SampleSizeRequest
+from bandit.shelf import Shelf
 from bandit.sqlite import SQLiteStore
 from bandit.store import ExperimentRow, Reader, Standing
 from policies import Duration, Policy
 
 MOST_IN_BATCH = 1000
+MOST_AT_ONCE = 10
 
 Answers = list[Any]
 Decisions = list[Decision | MultiarmError]
@@ -87,6 +92,9 @@ class Engine:
             raise
         self._clock = clock
         self._journal: Journal = (GroupCommit if durable else Background)(self._memory, clock)
+        self._claiming = threading.Lock()
+        self.alerts = Alerts(self)
+        self.channels = Shelf(self, CHANNEL)
         os.register_at_fork(after_in_child=partial(_forked, weakref.ref(self)))
 
     def choose(
@@ -454,6 +462,29 @@ class Engine:
         record of it, so that it happens once.
         """
         return self._journal.run(agenda.attend)
+
+    def deliver(self, *, commands: bool = False) -> bool:
+        """Sends the alerts that are due; true where there may be more.
+
+        A server does this once a second. Any number of processes may: each delivery is one's alone while it is tried.
+
+        Args:
+            commands: Whether this process runs the commands of channels.
+        """
+        now = self._clock()
+        with self.reading() as reader:
+            if not reader.outbox(now, 1):
+                return False
+        with self._claiming:
+            claims = self._journal.run(outbox.claim, MOST_AT_ONCE)
+            self._journal.flush()
+        for claim, failure in zip(claims, delivery.send(claims, now, commands=commands), strict=True):
+            if failure is None:
+                self._journal.run(outbox.delivered, claim.delivery)
+            else:
+                self._journal.run(outbox.failed, claim.delivery, str(failure), failure.final)
+        self._journal.flush()
+        return len(claims) == MOST_AT_ONCE
 
     def check(self) -> None:
         """Does what a decision needs of the store, without deciding.

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
+from bandit import outbox
 from bandit.bell import mine, ring
 from bandit.errors import MultiarmError, Overloaded, StoreError, StoreUnusable
 from bandit.memory import MOST_CACHED, Memory
@@ -180,7 +181,7 @@ class GroupCommit:
                         ticket.result = ticket.function(memory, *ticket.arguments, now)
                     except MultiarmError as error:
                         ticket.error = error
-                if batch := memory.take():
+                if batch := outbox.take(memory):
                     memory.store.write(batch)
             memory.trim()
         except Exception as error:
@@ -266,7 +267,7 @@ class Background:
             while True:
                 if self._held is None:
                     with self._lock:
-                        self._held = self._memory.take()
+                        self._held = outbox.take(self._memory)
                 if not self._held:
                     self._held = None
                     return

@@ -6,9 +6,11 @@ from typing import Any
 
 from bandit.errors import StoreBusy, StoreError, StoreUnusable
 from bandit.store import (
+    Alert,
     Cell,
     Change,
     DecisionRow,
+    Delivery,
     Document,
     EpochRow,
     ExperimentRow,
@@ -66,6 +68,33 @@ class SQLiteReader:
             (before, *(value for value in given.values() if value is not None), most),
         )
         return [(row[0], Change(*row[1:])) for row in rows]
+
+    def alerts(
+        self, kind: str | None, subject: str | None, severity: str | None, before: int, most: int
+    ) -> list[tuple[int, Alert]]:
+        given = {"kind": kind, "subject": subject, "severity": severity}
+        where = "".join(f" AND {column} = ?" for column, value in given.items() if value is not None)
+        rows = self._read(
+            f"SELECT number, {', '.join(Alert._fields)} FROM alerts WHERE number < ?{where}"
+            " ORDER BY number DESC LIMIT ?",
+            (before, *(value for value in given.values() if value is not None), most),
+        )
+        return [(row[0], Alert(*row[1:])) for row in rows]
+
+    def alert(self, number: int) -> Alert | None:
+        found = self._read(f"SELECT {', '.join(Alert._fields)} FROM alerts WHERE number = ?", (number,))
+        return Alert(*found[0]) if found else None
+
+    def deliveries(self, alerts: Sequence[int]) -> list[Delivery]:
+        columns = ", ".join(Delivery._fields)
+        places = ", ".join("?" * len(alerts))
+        sql = f"SELECT {columns} FROM deliveries WHERE alert IN ({places}) ORDER BY alert, channel"
+        return [Delivery(*row) for row in self._read(sql, alerts)]
+
+    def outbox(self, now: float, most: int) -> list[Delivery]:
+        columns = ", ".join(Delivery._fields)
+        sql = f"SELECT {columns} FROM deliveries WHERE due_at <= ? ORDER BY due_at LIMIT ?"
+        return [Delivery(*row) for row in self._read(sql, (now, most))]
 
     def awake(self, now: float, most: int) -> list[int]:
         sql = "SELECT id FROM experiments WHERE wake_at <= ? ORDER BY wake_at LIMIT ?"

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from bandit.errors import StoreBusy, StoreError, StoreUnusable
 from bandit.reader import BUSY_SECONDS, SQLiteReader, translated
-from bandit.store import Alert, Batch, Change, DecisionRow, DrawRow, EpochRow, EventRow, News, OutcomeRow
+from bandit.store import Alert, Batch, Change, DecisionRow, Delivery, DrawRow, EpochRow, EventRow, News, OutcomeRow
 
 APPLICATION_ID = 0x6D61726D  # "marm", by which a file is known as ours
 SCHEMA = 3  # how many migrations there are
@@ -205,7 +205,7 @@ class SQLiteStore:
             self._writer.executemany(
                 "UPDATE experiments SET wake_at = ? WHERE id = ?", [(at, number) for number, at in batch.wakes.items()]
             )
-        self._insert("alerts", Alert._fields, batch.alerts)
+        self._post(batch)
         self._insert("changes", Change._fields, batch.changes)
         self._insert("epochs", EpochRow._fields, batch.epochs, "ON CONFLICT DO NOTHING")
         self._insert("decisions", DecisionRow._fields, batch.decisions)
@@ -226,6 +226,19 @@ class SQLiteStore:
         self._add("models", ("experiment", "period", "variant", "place"), ("total",), batch.models)
         self._upsert("snapshots", ("experiment", "epoch", "state"), batch.snapshots.values(), 1)
         self._add("allocations", ("experiment", "epoch", "variant"), _SIZES, batch.allocations)
+
+    def _post(self, batch: Batch) -> None:
+        """Writes alerts and their deliveries, which begin here or have come further."""
+        if batch.alerts:
+            (first,) = self._writer.execute("SELECT coalesce(max(number), 0) + 1 FROM alerts").fetchone()
+            rows = [(first + place, *alert) for place, alert in enumerate(batch.alerts)]
+            self._insert("alerts", ("number", *Alert._fields), rows)
+            begun = [
+                Delivery(first + place, channel, 0, batch.alerts[place].at, None, "")
+                for place, channel in batch.addressed
+            ]
+            self._insert("deliveries", Delivery._fields, begun)
+        self._upsert("deliveries", Delivery._fields, batch.deliveries.values(), 2)
 
     def _add(
         self,

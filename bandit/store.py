@@ -150,6 +150,20 @@ class Alert(NamedTuple):
     body: str
 
 
+class Delivery(NamedTuple):
+    """How far an alert is on its way through a channel: tries so far, when the next one is due, what went wrong last.
+
+    `due_at` is None once it was delivered, or was tried for the last time.
+    """
+
+    alert: int
+    channel: str
+    tries: int
+    due_at: float | None
+    delivered_at: float | None
+    error: str
+
+
 class Document(NamedTuple):
     """A definition that is not an experiment's: what kind it is, its key, and its JSON; None once it is removed."""
 
@@ -167,13 +181,18 @@ class News(NamedTuple):
 
 @dataclass(slots=True)
 class Batch:
-    """Everything that one transaction writes."""
+    """Everything that one transaction writes.
+
+    `addressed` has for each delivery that begins the place of its alert in `alerts`, and its channel.
+    """
 
     experiments: dict[int, ExperimentRow] = field(default_factory=dict)
     standings: dict[int, Standing] = field(default_factory=dict)
     wakes: dict[int, float | None] = field(default_factory=dict)
     documents: dict[tuple[str, str], Document] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
+    addressed: list[tuple[int, str]] = field(default_factory=list)
+    deliveries: dict[tuple[int, str], Delivery] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     epochs: list[EpochRow] = field(default_factory=list)
     decisions: list[DecisionRow] = field(default_factory=list)
@@ -236,6 +255,20 @@ class Reader(Protocol):
 
     def changes(self, kind: str | None, key: str | None, before: int, most: int) -> list[tuple[int, Change]]:
         """Number and line of the audit log, the newest first, of those below `before`; None is any kind, or key."""
+
+    def alerts(
+        self, kind: str | None, subject: str | None, severity: str | None, before: int, most: int
+    ) -> list[tuple[int, Alert]]:
+        """Number and alert, the newest first, of those below `before`; None is any."""
+
+    def alert(self, number: int) -> Alert | None:
+        """An alert by its number."""
+
+    def deliveries(self, alerts: Sequence[int]) -> list[Delivery]:
+        """The deliveries of alerts, by number and channel."""
+
+    def outbox(self, now: float, most: int) -> list[Delivery]:
+        """Deliveries that are due by `now`, the earliest first, `most` at most."""
 
     def awake(self, now: float, most: int) -> list[int]:
         """Experiments that want to be looked at by `now`, the earliest first, `most` at most."""

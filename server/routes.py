@@ -3,6 +3,8 @@
 from pydantic import Field
 
 from bandit import ChooseRequest, Engine, Experiment, Results, StoredExperiment
+from bandit.alerts import AlertPage, AlertQuery
+from bandit.channels import ChannelAnswer
 from bandit.counterfactual import Counterfactual
 from bandit.decision import DecisionAnswer
 from bandit.experiment import Model
@@ -10,6 +12,7 @@ from bandit.priors import Prior
 from bandit.results import Quality, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, StatusAnswer
 from bandit.sample_size import SampleSize, SampleSizeRequest
+from server import documents
 from server.management import (
     Clone,
     CounterfactualQuery,
@@ -22,6 +25,7 @@ from server.management import (
     Stop,
 )
 from server.operations import Operations
+from server.watching import Watching
 from server.route import TAKES_BODY, Route, changes_of
 
 
@@ -34,6 +38,7 @@ class Health(Model):
 def table(engine: Engine, operations: Operations) -> list[Route]:
     """Every route that speaks JSON."""
     manage = Management(engine)
+    watch = Watching(engine)
     experiment = "/v1/experiments/<key>"
     decides = ((*TAKES_BODY, 404, 409, 503), 200)
     batch = ((*TAKES_BODY, 503), 200, True)
@@ -120,6 +125,10 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
             asks=CounterfactualQuery,
         ),
         Route("GET", "/v1/metrics/<key>/prior", "read", manage.prior, None, Prior, (404, 422, 503), asks=PriorQuery),
+        Route("GET", "/v1/alerts", "read", watch.alerts, None, AlertPage, (422, 503), asks=AlertQuery),
+        *documents.routes(
+            engine.channels, "/v1/channels", reads="admin", writes="admin", shows=ChannelAnswer, show=watch.channel
+        ),
         Route("POST", "/v1/sample-size", "read", manage.sample_size, SampleSizeRequest, SampleSize, TAKES_BODY),
         Route("GET", "/healthz", "public", _alive, None, Health, ()),
         Route("GET", "/readyz", "public", ready, None, Health, (503,)),

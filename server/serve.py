@@ -27,7 +27,8 @@ STOP_SECONDS = 30
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any that is free.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes.")
 @click.option("--access-log", is_flag=True, help="Log every choose and reward, not only those that fail.")
-def serve(db: str, host: str, port: int, workers: int, access_log: bool) -> None:
+@click.option("--alert-commands", is_flag=True, help="Run the commands of alert channels, as this user.")
+def serve(db: str, host: str, port: int, workers: int, access_log: bool, alert_commands: bool) -> None:
     """Answer choose and reward over HTTP."""
     logging.config.dictConfig(LOGGING)
     address = loopback(host)
@@ -52,7 +53,8 @@ def serve(db: str, host: str, port: int, workers: int, access_log: bool) -> None
         log_dictconfig=LOGGING,
     )
     place = Place(address, port, db, multiprocessing.Semaphore(1))
-    server.serve(target_loader=partial(worker.load, place, access_log=access_log), wrap_loader=False)
+    load = partial(worker.load, place, access_log=access_log, alert_commands=alert_commands)
+    server.serve(target_loader=load, wrap_loader=False)
 
 
 def loopback(host: str) -> str:

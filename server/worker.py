@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import wait
 from multiprocessing.util import Finalize
 from typing import Any
@@ -17,7 +18,9 @@ from server.announcement import Place, announce
 from server.app import create_app
 
 
-def load(place: Place, *, access_log: bool = False, front: bool = True) -> Callable[..., Any]:
+def load(
+    place: Place, *, access_log: bool = False, front: bool = True, alert_commands: bool = False
+) -> Callable[..., Any]:
     """Opens the database in this process and returns the application.
 
     A Ctrl-C reaches every process of the terminal; here it is blocked, because the supervisor passes it on as SIGTERM,
@@ -28,9 +31,10 @@ def load(place: Place, *, access_log: bool = False, front: bool = True) -> Calla
     _end_with_parent()
     engine = Engine(place.db)
     Finalize(None, engine.close, exitpriority=1)
-    ticker = Ticker(engine)
-    ticker.start()
-    Finalize(None, ticker.stop, exitpriority=2)
+    for verb in (Engine.tick, partial(Engine.deliver, commands=alert_commands)):
+        ticker = Ticker(engine, verb=verb)
+        ticker.start()
+        Finalize(None, ticker.stop, exitpriority=2)
     app = create_app(engine, access_log=access_log, front=front)
     announce(place)
     _spare_what_lives_long()

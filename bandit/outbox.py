@@ -1,0 +1,110 @@
+"""The outbox of alerts: what is still to be delivered is stored with the alert, so that a restart loses none.
+
+A delivery is claimed before it is sent, by moving the time when it is due beyond the end of the try, in a transaction;
+so no two workers send the same one at once, and one whose worker dies is sent again. A receiver may see an alert twice,
+under the same id.
+"""
+
+import hashlib
+import random
+from typing import NamedTuple
+
+from bandit.channels import CHANNEL, Channel
+from bandit.documents import all_of
+from bandit.memory import Memory
+from bandit.store import Alert, Batch, Delivery
+
+MOST_TRIES = 14
+FIRST_PAUSE_SECONDS = 10.0
+CLAIM_SECONDS = 120.0
+MOST_ERROR_LETTERS = 500
+
+
+class Claim(NamedTuple):
+    """A delivery that this process may send now: which alert, through which channel.
+
+    `private` is whether a webhook may go to an address that is not public.
+    """
+
+    delivery: Delivery
+    alert: Alert
+    channel: Channel
+    private: bool
+
+
+def take(memory: Memory) -> Batch:
+    """The batch of a memory, complete, with a delivery of every alert through every channel that takes it."""
+    alerts = memory.batch.alerts
+    if alerts:
+        channels = all_of(memory, CHANNEL).values()
+        memory.batch.addressed += [
+            (place, channel.key)
+            for place, alert in enumerate(alerts)
+            for channel in channels
+            if channel.takes(alert.kind)
+        ]
+    return memory.take()
+
+
+def claim(memory: Memory, most: int, now: float) -> list[Claim]:
+    """Takes deliveries that are due, at most `most`; those that cannot be sent any more are given up."""
+    channels = all_of(memory, CHANNEL)
+    reader = memory.store.reader()
+    claims = []
+    for delivery in reader.outbox(now, most):
+        channel, alert = channels.get(delivery.channel), reader.alert(delivery.alert)
+        if channel is None or alert is None:
+            _keep(memory, delivery._replace(due_at=None, error="given up: the channel was removed"))
+        elif delivery.tries >= MOST_TRIES:
+            _keep(memory, delivery._replace(due_at=None, error="given up: the last try was interrupted"))
+        else:
+            claimed = delivery._replace(tries=delivery.tries + 1, due_at=now + CLAIM_SECONDS)
+            _keep(memory, claimed)
+            claims.append(Claim(claimed, alert, channel, private_allowed(memory)))
+    return claims
+
+
+def private_allowed(memory: Memory) -> bool:  # noqa: ARG001
+    """Whether webhooks may go to addresses that are not public."""
+    return False
+
+
+def delivered(memory: Memory, delivery: Delivery, now: float) -> None:
+    """Notes that a claimed delivery has arrived."""
+    _keep(memory, delivery._replace(due_at=None, delivered_at=now, error=""))
+
+
+def failed(memory: Memory, delivery: Delivery, why: str, final: bool, now: float) -> None:  # noqa: FBT001 - an operation has no keywords
+    """Notes that a claimed delivery has not arrived, and when it is tried again, if it is.
+
+    What another process has done with it since, because this one took too long, stays.
+    """
+    kept = next(
+        (found for found in memory.store.reader().deliveries([delivery.alert]) if found.channel == delivery.channel),
+        delivery,
+    )
+    if (kept.tries, kept.delivered_at) != (delivery.tries, None):
+        return
+    why = why[:MOST_ERROR_LETTERS]
+    if final or delivery.tries >= MOST_TRIES:
+        tries = f"{delivery.tries} tries" if delivery.tries > 1 else "one try"
+        _keep(memory, delivery._replace(due_at=None, error=f"given up after {tries}: {why}"))
+    else:
+        _keep(memory, delivery._replace(due_at=now + pause(delivery.tries), error=why))
+
+
+def pause(tries: int) -> float:
+    """Seconds until the next try: twice as long each time, and up to half as long again.
+
+    Fourteen tries take about a day.
+    """
+    return FIRST_PAUSE_SECONDS * 2.0 ** (tries - 1) * (1.0 + random.random() / 2.0)  # noqa: S311 - not a secret
+
+
+def identify(number: int, alert: Alert) -> str:
+    """The id of an alert for those who receive it: the same at every try, and not that of another database's alert."""
+    return "alert_" + hashlib.sha256(f"{number} {alert.at!r} {alert.kind}".encode()).hexdigest()[:32]
+
+
+def _keep(memory: Memory, delivery: Delivery) -> None:
+    memory.batch.deliveries[delivery.alert, delivery.channel] = delivery

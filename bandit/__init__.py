@@ -16,8 +16,10 @@ from bandit.errors import (
     StoreUnusable,
     WrongState,
 )
-from bandit.experiment import Experiment, Feature, Metric, Reweight, StoredExperiment, Variant
+from bandit.experiment import Experiment, Feature, Reweight, StoredExperiment
+from bandit.metric import Metric
 from bandit.results import Results
+from bandit.variant import Variant
 
 if TYPE_CHECKING:
     from bandit.client import Client, Unreachable

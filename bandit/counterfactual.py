@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 from pydantic import Field, JsonValue
 
-from bandit.experiment import Model
 from bandit.follower import Follower
 from bandit.hindsight import Hindsight
 from bandit.memory import load
+from bandit.model import Model
 from bandit.statistics.off_policy import LEAST_EFFECTIVE, values
 from bandit.store import ExperimentRow, Reader, Standing
 from bandit.target import Target, hypothetical

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, JsonValue, ValidationError, field_valida
 from pydantic_core import InitErrorDetails, from_json, to_json
 
 from bandit.errors import NotFound
-from bandit.experiment import Model
+from bandit.model import Model
 
 MOST_JSON_BYTES = 16_384
 MOST_DEPTH = 20

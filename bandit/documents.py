@@ -7,8 +7,8 @@ from pydantic import Field, ValidationError
 
 from bandit.actor import By
 from bandit.errors import InvalidInput, NotFound, StoreUnusable, WrongState
-from bandit.experiment import Key, Model
 from bandit.memory import Memory
+from bandit.model import Key, Model
 from bandit.store import Change, Document
 
 

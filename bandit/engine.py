@@ -21,9 +21,10 @@ from bandit.choose import activate, choose
 from bandit.counterfactual import Counterfactual, counterfactual
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
 from bandit.errors import InvalidInput, MultiarmError, NotFound
-from bandit.experiment import Experiment, StoredExperiment, Text
+from bandit.experiment import Experiment, StoredExperiment
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
 from bandit.memory import Memory, load
+from bandit.model import Text
 from bandit.results import Quality, Results, Segments, Series, days, results
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retract, reward
 from bandit.running import Running
@@ -461,7 +462,9 @@ class Engine:
         A server does this once a second. Any number of processes may: what is done is done in one transaction with the
         record of it, so that it happens once.
         """
-        return self._journal.run(agenda.attend)
+        more = self._journal.run(agenda.attend)
+        self._journal.settle()
+        return more
 
     def deliver(self, *, commands: bool = False) -> bool:
         """Sends the alerts that are due; true where there may be more.

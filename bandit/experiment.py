@@ -1,128 +1,21 @@
-"""What an experiment is: its variants, its metrics, and how it learns."""
+"""What an experiment is, and how it learns."""
 
-import json
 import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import Field, model_validator
 
+from bandit.factors import MOST_FACTORS, MOST_VARIANTS, Factor, Fraction, check, combined
+from bandit.instant import Instant
+from bandit.metric import Metric
+from bandit.model import GREATEST, Key, Model, Text
+from bandit.variant import Variant
 from policies import AnyPolicy, Duration, Fixed, LinThompson, Policy, ThompsonBeta, ThompsonNormal
 
-Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$", description="Letters, digits, `.`, `_`, `-`; 1 to 100.")]
-Text = Annotated[str, Field(max_length=10_000)]
 Status = Literal["draft", "running", "paused", "completed", "stopped", "archived"]
 
-MOST_CONFIG_BYTES = 65_536
 MOST_FEATURES = 50
-GREATEST = 1e12
 DEFAULT_FLOOR = 0.01
-
-
-class Model(BaseModel):
-    """Frozen, strict, and closed: an unknown field is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Variant(Model):
-    """One of the things that may be served; a policy sees it as an arm."""
-
-    key: Key
-    name: Text = ""
-    description: Text = ""
-    config: JsonValue = Field(default_factory=dict, description="Any JSON; handed out with each decision.")
-    weight: float = Field(default=1.0, ge=0.0, le=1e9, description="Share of a fixed split; 0 is never served.")
-    is_control: bool = False
-
-    @model_validator(mode="after")
-    def _config_is_small(self) -> Self:
-        if len(json.dumps(self.config, allow_nan=False)) > MOST_CONFIG_BYTES:
-            raise ValueError(f"config: must be at most {MOST_CONFIG_BYTES} bytes of JSON")
-        return self
-
-
-class Metric(Model):
-    """What is measured on a trial, and what its events, its window and its absence mean."""
-
-    key: Key
-    name: Text = ""
-    type: Literal["conversion", "continuous", "count", "ratio"] = "conversion"
-    goal: Literal["increase", "decrease"] = "increase"
-    primary: bool = False
-    aggregation: Literal["first", "last", "sum", "max", "count"] = Field(
-        default="last", description="What the events of one decision add up to."
-    )
-    window: Duration | None = Field(default=None, description="How long after its exposure a decision earns.")
-    missing: Literal["wait"] | float = Field(
-        default="wait", description="`wait`: only rewarded trials count; a number: taken when the window closes."
-    )
-    late: Literal["refuse", "correct"] = Field(
-        default="refuse", description="Whether an event after the window is kept out or corrects the outcome."
-    )
-    lower: float | None = Field(
-        default=None, ge=-GREATEST, le=GREATEST, description="Least value of an event and of a trial."
-    )
-    upper: float | None = Field(default=None, ge=-GREATEST, le=GREATEST)
-    origin: float = Field(
-        default=0.0, ge=-GREATEST, le=GREATEST, description="Sums are kept of value - origin: set it near a large mean."
-    )
-    numerator: Key | None = Field(default=None, description="For a ratio: the metric above the line.")
-    denominator: Key | None = None
-    minimum_effect: float | None = Field(
-        default=None,
-        gt=0.0,
-        le=1e6,
-        description="Least effect worth having, as a part of the control; else the analysis's.",
-    )
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """Least and greatest value of a trial, infinite where nothing bounds it.
-
-        What the events of a trial add up to is kept within them: a unit that converts twice has converted.
-        """
-        if self.type == "conversion":
-            return 0.0, 1.0
-        lowest = 0.0 if self.type == "count" else -math.inf
-        return (
-            lowest if self.lower is None else self.lower,
-            math.inf if self.upper is None else self.upper,
-        )
-
-    def refusal(self, value: float) -> str | None:
-        """Why `value` may not be the value of one event, or None if it may."""
-        if not math.isfinite(value):
-            return f"must be a finite number, given {value}"
-        if self.type == "conversion" and value not in (0.0, 1.0):
-            return f"must be 0 or 1 for the conversion {self.key!r}, given {value:g}"
-        if self.type == "ratio":
-            return f"{self.key!r} is computed from {self.numerator!r} and {self.denominator!r}; reward those"
-        if self.type == "count" and (value < 0.0 or value != int(value)):
-            return f"must be a whole number, 0 or more, for the count {self.key!r}, given {value:g}"
-        if self.lower is not None and value < self.lower:
-            return f"must be at least {self.lower:g} for {self.key!r}, given {value:g}"
-        if self.upper is not None and value > self.upper:
-            return f"must be at most {self.upper:g} for {self.key!r}, given {value:g}"
-        if abs(value) > GREATEST:
-            return f"must be within {GREATEST:g} of zero, given {value:g}"
-        return None
-
-    @model_validator(mode="after")
-    def _is_consistent(self) -> Self:
-        if self.lower is not None and self.upper is not None and self.lower >= self.upper:
-            raise ValueError(f"upper: must be above lower ({self.lower:g}), given {self.upper:g}")
-        if (self.type == "ratio") != (self.numerator is not None and self.denominator is not None):
-            raise ValueError("numerator, denominator: a ratio names both, no other type names either")
-        if self.type == "ratio" and self.origin:
-            raise ValueError("origin: a ratio has none; give its numerator and denominator theirs")
-        if self.type == "ratio" and self.primary:
-            raise ValueError("primary: a ratio has no value for one trial to learn from; choose its numerator")
-        if self.missing != "wait":
-            if self.window is None:
-                raise ValueError("window: needed with a default for missing rewards, which is taken when it closes")
-            if refusal := self.refusal(self.missing):
-                raise ValueError(f"missing: {refusal}")
-        return self
 
 
 class Feature(Model):
@@ -191,17 +84,55 @@ class Analysis(Model):
     )
 
 
+class Target(Model):
+    """What is experimented on."""
+
+    kind: Literal["policy", "agent", "model", "service"]
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    version: Annotated[str, Field(max_length=200)] = ""
+
+
+class Plan(Model):
+    """What an experiment is planned to be: what `validate` computes its power from, and when it ends by itself."""
+
+    days: float | None = Field(
+        default=None, gt=0.0, le=10_000.0, description="How long it runs; so long after its start it is completed."
+    )
+    units: int | None = Field(default=None, ge=2, le=10**12, description="Units of each variant at most.")
+    traffic: float | None = Field(default=None, gt=0.0, le=1e12, description="Units a day, over all variants.")
+    baseline: float | None = Field(
+        default=None,
+        ge=-GREATEST,
+        le=GREATEST,
+        description="What the control is expected to have of the primary metric.",
+    )
+    sd: float | None = Field(default=None, gt=0.0, le=GREATEST, description="Its standard deviation, if continuous.")
+
+
 class Experiment(Model):
     """A definition, as a caller gives it."""
 
     key: Key
     name: Text = ""
     description: Text = ""
-    hypothesis: Text = ""
+    hypothesis: Text | Annotated[list[Text], Field(max_length=100)] = Field(
+        default="", description="What is expected, and why; one text or several."
+    )
     owner: Annotated[str, Field(max_length=200)] = ""
     tags: list[Annotated[str, Field(max_length=100)]] = Field(default_factory=list, max_length=100)
-    type: Literal["bandit", "ab_test"] = "bandit"
-    variants: list[Variant] = Field(min_length=2, max_length=1000)
+    target: Target | None = Field(default=None, description="What is experimented on.")
+    type: Literal["bandit", "ab_test", "feature_flag"] = Field(
+        default="bandit", description="An ab_test has a fixed split; a feature_flag has one unless a policy is given."
+    )
+    factors: list[Factor] = Field(
+        default_factory=list,
+        max_length=MOST_FACTORS,
+        description="Their levels make the variants, where none are given.",
+    )
+    fraction: Fraction | None = Field(default=None, description="Which combinations of levels; unset: all.")
+    variants: list[Variant] = Field(
+        default_factory=list, min_length=2, max_length=MOST_VARIANTS, description="Two or more; unset: by the factors."
+    )
     metrics: list[Metric] = Field(min_length=1, max_length=100)
     objective: dict[Key, Annotated[float, Field(ge=-1e9, le=1e9)]] | None = Field(
         default=None, description="What the policy maximises, as weights of metrics; unset: the primary metric."
@@ -219,6 +150,9 @@ class Experiment(Model):
     alarm: Alarm | None = Field(default=None, description="Watches for changes of what the arms earn; unset: none.")
     cost: Cost | None = Field(default=None, description="What the policy's choices may cost; unset: no limit.")
     analysis: Analysis = Analysis()
+    plan: Plan | None = None
+    start_at: Instant | None = Field(default=None, description="When a draft is started; unset: by hand.")
+    end_at: Instant | None = Field(default=None, description="When it is completed; unset: by the plan, or by hand.")
 
     @property
     def primary(self) -> Metric:
@@ -258,10 +192,10 @@ class Experiment(Model):
         metrics = given.get("metrics")
         if isinstance(metrics, (list, tuple)) and len(metrics) == 1:
             only = metrics[0]
-            if isinstance(only, dict) and "primary" not in only:
+            if isinstance(only, dict) and "primary" not in only and only.get("role") is None:
                 given["metrics"] = [{**only, "primary": True}]
-            elif isinstance(only, Metric) and "primary" not in only.model_fields_set:
-                given["metrics"] = [only.model_copy(update={"primary": True})]
+            elif isinstance(only, Metric) and "primary" not in only.model_fields_set and only.role == "secondary":
+                given["metrics"] = [only.model_copy(update={"primary": True, "role": "primary"})]
         if given.get("trial") is None:
             given["trial"] = "unit" if given.get("sticky", True) is True else "decision"
         given["salt"] = given.get("salt") or given.get("key", "")
@@ -269,6 +203,7 @@ class Experiment(Model):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
+        self._settle_variants()
         for field, keys in (
             ("variants", [variant.key for variant in self.variants]),
             ("metrics", [metric.key for metric in self.metrics]),
@@ -301,15 +236,26 @@ class Experiment(Model):
             raise ValueError("objective: at least one weight must differ from 0")
         if self.floor * len(self.variants) > 1.0 + 1e-12:
             raise ValueError(f"reweight.floor: at most 1 / {len(self.variants)} variants, given {self.floor:g}")
+        if self.start_at is not None and self.end_at is not None and self.start_at >= self.end_at:
+            raise ValueError(f"end_at: must be after start_at ({self.start_at:.0f}), given {self.end_at:.0f}")
         self._settle_policy()
         return self
+
+    def _settle_variants(self) -> None:
+        if self.fraction is not None and not self.factors:
+            raise ValueError("fraction: given, but there are no factors")
+        if not self.variants:
+            if not self.factors:
+                raise ValueError("variants: missing; give two or more, or factors that make them")
+            object.__setattr__(self, "variants", combined(self.factors, self.fraction))
+        check(self.factors, self.variants)
 
     def _settle_policy(self) -> None:
         least, most = self.reward_bounds
         bounded = math.isfinite(least) and math.isfinite(most)
         if self.policy is None:
             learning = LinThompson() if self.features else ThompsonBeta() if bounded else ThompsonNormal()
-            object.__setattr__(self, "policy", Fixed() if self.type == "ab_test" else learning)
+            object.__setattr__(self, "policy", learning if self.type == "bandit" else Fixed())
         if self.type == "ab_test" and not isinstance(self.policy, Fixed):
             raise ValueError(f"policy: an ab_test has a fixed split, given {self.resolved_policy.name!r}")
         if self.resolved_policy.contextual and not self.features:
@@ -370,3 +316,4 @@ class StoredExperiment(Experiment):
     started_at: float | None = None
     ended_at: float | None = None
     stop_reason: Text = ""
+    refused_start_at: float | None = Field(default=None, description="The `start_at` at which it could not be started.")

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from bandit.errors import FieldError, InvalidInput
-from bandit.experiment import GREATEST, Experiment
+from bandit.experiment import Experiment
+from bandit.model import GREATEST
 from policies.kernel import Array
 
 _NUMBERS = frozenset({float, int})

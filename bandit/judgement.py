@@ -7,7 +7,7 @@ from typing import Literal
 
 from bandit.errors import InvalidInput
 from bandit.evidence import Evidence
-from bandit.experiment import Metric
+from bandit.metric import Metric
 from bandit.results import ComparisonResult, FindingResult, Judgement, VerdictResult
 from bandit.running import Running
 from bandit.statistics import quality, sample_ratio, selection

@@ -7,10 +7,11 @@ from pydantic import ValidationError
 
 from bandit.actor import By
 from bandit.errors import FieldError, InvalidInput, WrongState
-from bandit.experiment import Experiment, Status, StoredExperiment, Variant
+from bandit.experiment import Experiment, Status, StoredExperiment
 from bandit.memory import Memory
 from bandit.running import Running
 from bandit.store import Change, ExperimentRow
+from bandit.variant import Variant
 from policies import POLICIES
 
 Action = Literal["start", "pause", "resume", "complete", "stop", "archive"]

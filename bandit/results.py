@@ -7,8 +7,10 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from bandit.experiment import Metric, Model, Status, StoredExperiment
+from bandit.experiment import Status, StoredExperiment
 from bandit.memory import load
+from bandit.metric import Metric
+from bandit.model import Model
 from bandit.running import EVERYONE, Running
 from bandit.statistics.finding import Kind, Severity
 from bandit.store import EpochRow, ExperimentRow, Reader, Standing

@@ -6,8 +6,9 @@ from pydantic import Field
 
 from bandit.decision import IdempotencyKey
 from bandit.errors import InvalidInput
-from bandit.experiment import Metric, Model
 from bandit.memory import Memory
+from bandit.metric import Metric
+from bandit.model import Model
 from bandit.store import EventRow
 from bandit.trial import Outcome, Record
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bandit.errors import InvalidInput
-from bandit.experiment import Model
+from bandit.model import Model
 
 MetricType = Literal["conversion", "continuous", "count", "ratio"]
 Number = Annotated[float, Field(ge=-1e12, le=1e12)]

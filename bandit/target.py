@@ -8,7 +8,8 @@ from pydantic import Field, ValidationError
 
 from bandit import spec
 from bandit.errors import FieldError, InvalidInput
-from bandit.experiment import Key, Model, StoredExperiment
+from bandit.experiment import StoredExperiment
+from bandit.model import Key, Model
 from bandit.running import Running
 from policies import POLICIES, Policy
 

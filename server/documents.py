@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, JsonValue, TypeAdapter, create_model
 
 from bandit.documents import Body
-from bandit.experiment import Model
+from bandit.model import Model
 from bandit.shelf import Shelf
 from server.operations import idempotency_key
 from server.route import TAKES_BODY, Operation, Route, Scope, changes_of

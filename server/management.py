@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field, JsonValue, TypeAdapter
 
 from bandit import Engine, Experiment, StoredExperiment
-from bandit.experiment import Key, Model, Text
+from bandit.model import Key, Model, Text
 from bandit.priors import Prior
 from bandit.sample_size import SampleSizeRequest
 from server.operations import idempotency_key

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from bandit.errors import InvalidInput, MultiarmError
-from bandit.experiment import Model
+from bandit.model import Model
 
 PROBLEM = "application/problem+json"
 _log = logging.getLogger("multiarm.server")

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel
 
-from bandit.experiment import Model
+from bandit.model import Model
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Scope = Literal["public", "decide", "read", "manage", "admin"]

@@ -7,7 +7,7 @@ from bandit.alerts import AlertPage, AlertQuery
 from bandit.channels import ChannelAnswer
 from bandit.counterfactual import Counterfactual
 from bandit.decision import DecisionAnswer
-from bandit.experiment import Model
+from bandit.model import Model
 from bandit.priors import Prior
 from bandit.results import Quality, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, StatusAnswer

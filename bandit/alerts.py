@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from pydantic import Field, JsonValue, ValidationError
 
 from bandit.errors import InvalidInput
-from bandit.experiment import Model
+from bandit.model import Model
 from bandit.outbox import identify
 from bandit.remote import Ask
 from bandit.shelf import Host

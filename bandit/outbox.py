@@ -74,7 +74,7 @@ def delivered(memory: Memory, delivery: Delivery, now: float) -> None:
     _keep(memory, delivery._replace(due_at=None, delivered_at=now, error=""))
 
 
-def failed(memory: Memory, delivery: Delivery, why: str, final: bool, now: float) -> None:  # noqa: FBT001 - an operation has no keywords
+def failed(memory: Memory, delivery: Delivery, why: str, final: bool, now: float) -> None:
     """Notes that a claimed delivery has not arrived, and when it is tried again, if it is.
 
     What another process has done with it since, because this one took too long, stays.

@@ -24,16 +24,16 @@ BUSY_SECONDS = 10.0
 PERIODS = 7  # of the forward decay; what is older has faded to less than `learner.FORGOTTEN`
 _EXPERIMENT = "SELECT id, key, definition, status, epoch, learned, weighed FROM experiments"
 _DECISION = f"SELECT {', '.join('decisions.' + name for name in DecisionRow._fields)} FROM decisions"
-_TRIALS = (
+_LOG = (
     f"SELECT {', '.join('decisions.' + name for name in DecisionRow._fields)},"
     " coalesce(draws.probabilities, epochs.probabilities) AS drawn,"
     f" {', '.join('outcomes.' + name for name in OutcomeRow._fields)} FROM decisions"
     " LEFT JOIN draws ON draws.decision = decisions.id"
     " LEFT JOIN epochs ON epochs.experiment = decisions.experiment AND epochs.epoch = decisions.epoch"
     " AND epochs.eligible = decisions.eligible LEFT JOIN outcomes ON outcomes.decision = decisions.id"
-    " WHERE decisions.experiment = ? AND decisions.head = decisions.id AND decisions.opened_at IS NOT NULL"
-    " AND drawn IS NOT NULL ORDER BY decisions.id, outcomes.metric"
+    " WHERE decisions.experiment = ?{0} ORDER BY decisions.id, outcomes.metric"
 )
+_TRIALS = _LOG.format(" AND decisions.head = decisions.id AND decisions.opened_at IS NOT NULL AND drawn IS NOT NULL")
 
 
 class SQLiteReader:
@@ -195,10 +195,17 @@ class SQLiteReader:
         return [(row[0], row[1], list(row[2:])) for row in rows]
 
     def trials(self, experiment: int) -> Iterator[TrialRow]:
+        return self._grouped(_TRIALS, experiment)
+
+    def log(self, experiment: int) -> Iterator[TrialRow]:
+        return self._grouped(_LOG.format(""), experiment)
+
+    def _grouped(self, sql: str, experiment: int) -> Iterator[TrialRow]:
+        """Decisions with their outcomes, from a row for each pair of them."""
         width = len(DecisionRow._fields)
         found: TrialRow | None = None
         try:
-            for row in self._connection.execute(_TRIALS, (experiment,)):
+            for row in self._connection.execute(sql, (experiment,)):
                 if found is None or found.head.id != row[0]:
                     if found is not None:
                         yield found
@@ -265,6 +272,17 @@ class SQLiteReader:
             " WHERE experiment = ? AND metric = ? AND epoch > 0",
             (experiment, metric),
         )
+
+    def tables(self) -> dict[str, tuple[str, ...]]:
+        rows = self._read(
+            "SELECT tables.name, columns.name FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns"
+            " WHERE tables.type = 'table' AND substr(tables.name, 1, 7) NOT IN ('sqlite_', '_sqlite')"
+            " ORDER BY tables.name, columns.cid"
+        )
+        tables: dict[str, tuple[str, ...]] = {}
+        for table, column in rows:
+            tables[table] = (*tables.get(table, ()), column)
+        return tables
 
     def rows(self, table: str) -> Iterator[Sequence[Any]]:
         try:

@@ -227,6 +227,22 @@ class SQLiteStore:
         self._upsert("snapshots", ("experiment", "epoch", "state"), batch.snapshots.values(), 1)
         self._add("allocations", ("experiment", "epoch", "variant"), _SIZES, batch.allocations)
 
+    def fill(self, table: str, columns: Sequence[str], rows: Collection[Sequence[Any]]) -> None:
+        self._insert(table, columns, rows)
+
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """See `Store`. The copy is made from one snapshot, so that writers neither wait nor make it begin anew."""
+        try:
+            connection = self._writer if self._memory else self._connect()
+            try:
+                connection.execute("PRAGMA query_only = OFF")
+                connection.execute("VACUUM INTO ?", (os.fspath(path),))
+            finally:
+                if not self._memory:
+                    connection.close()
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
     def _post(self, batch: Batch) -> None:
         """Writes alerts and their deliveries, which begin here or have come further."""
         if batch.alerts:

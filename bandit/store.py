@@ -5,9 +5,10 @@ The store's transaction is the truth and memory a cache of it. Everything kept i
 to (statistics, learning, models, allocations), so several processes can share a store: each adds its own.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Any, NamedTuple, Protocol
 
 
@@ -228,6 +229,12 @@ class Store(Protocol):
     def write(self, batch: Batch) -> None:
         """Writes a batch within a transaction."""
 
+    def fill(self, table: str, columns: Sequence[str], rows: Collection[Sequence[Any]]) -> None:
+        """Writes rows of a table as they are, within a transaction."""
+
+    def backup(self, path: str | PathLike[str]) -> None:
+        """Copies everything of one moment into an empty file."""
+
     def changed(self) -> News | None:
         """What others have changed since the last call; None where nobody wrote at all."""
 
@@ -350,6 +357,12 @@ class Reader(Protocol):
 
     def history(self, experiment: int, metric: int) -> list[tuple[int, int, float, float, float]]:
         """Epoch, variant, count, sum and squares of every epoch; of the trials for metric -1."""
+
+    def log(self, experiment: int) -> Iterator[TrialRow]:
+        """Every decision of an experiment as `trials` has them, in their order, a few in memory at a time."""
+
+    def tables(self) -> dict[str, tuple[str, ...]]:
+        """The name of every table, with its columns."""
 
     def rows(self, table: str) -> Iterator[Sequence[Any]]:
         """Every row of a table, for a replay."""

@@ -25,8 +25,8 @@ from server.management import (
     Stop,
 )
 from server.operations import Operations
-from server.watching import Watching
 from server.route import TAKES_BODY, Route, changes_of
+from server.watching import Watching
 
 
 class Health(Model):

@@ -3,7 +3,6 @@
 import json
 import logging
 import threading
-from functools import partial
 
 import pytest
 from receiver import SECRET, Receiver, verified

@@ -134,7 +134,7 @@ class Client:
         self, experiment: Experiment | Mapping[str, Any], *, idempotency_key: str | None = None
     ) -> StoredExperiment:
         """See `Engine.create`."""
-        return self._manage("POST", "", _plain(experiment), idempotency_key)
+        return self._manage("POST", "", _definition(experiment), idempotency_key)
 
     def update(self, key: str, changes: Mapping[str, Any], *, idempotency_key: str | None = None) -> StoredExperiment:
         """See `Engine.update`."""
@@ -281,6 +281,13 @@ def _plain(request: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(request, BaseModel):
         return request.model_dump(mode="json")
     return dict(request)
+
+
+def _definition(experiment: Experiment | Mapping[str, Any]) -> dict[str, Any]:
+    """An experiment as JSON, without what its analysis leaves to the server's settings."""
+    if isinstance(experiment, Experiment):
+        return _plain(experiment) | {"analysis": experiment.analysis.model_dump(mode="json", exclude_unset=True)}
+    return dict(experiment)
 
 
 def _keyed(request: BaseModel | Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from bandit.actor import By, current
 from bandit.alerts import Alerts
 from bandit.channels import CHANNEL
 from bandit.choose import activate, choose
+from bandit.configuration import Configuration
 from bandit.counterfactual import Counterfactual, counterfactual
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
 from bandit.errors import InvalidInput, MultiarmError, NotFound
@@ -25,11 +26,13 @@ from bandit.experiment import Experiment, StoredExperiment
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
 from bandit.memory import Memory, load
 from bandit.model import Text
+from bandit.outside import read as read_outside
 from bandit.results import Quality, Results, Segments, Series, days, results
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retract, reward
 from bandit.running import Running
 from bandit.sample_size import SampleSize, SampleSizeRequest
 from bandit.shelf import Shelf
+from bandit.settings import read as read_settings
 from bandit.sqlite import SQLiteStore
 from bandit.store import ExperimentRow, Reader, Standing
 from policies import Duration, Policy
@@ -65,9 +68,11 @@ class Engine:
             and the file is this process's alone.
         clock: Seconds since 1970.
         seed: Makes the draws repeatable.
+        config: A TOML file of settings; None for the one that MULTIARM_CONFIG names in the environment, if any.
 
     Raises:
         StoreError: The file cannot be used; the message says why.
+        InvalidInput: A setting of `config` or of the environment is unknown, or not allowed.
 
     One engine may be used by many threads. Several processes may each have a durable engine on one file; after a fork,
     open a new one.
@@ -80,11 +85,14 @@ class Engine:
         durable: bool = True,
         clock: Clock = time.time,
         seed: int | None = None,
+        config: str | os.PathLike[str] | None = None,
     ) -> None:
+        outside = read_outside(config, os.environ)
         durable = durable and path is not None
         self._store = SQLiteStore(path, alone=not durable)
         try:
-            self._memory = Memory(self._store, seed)
+            self._memory = Memory(self._store, seed, outside)
+            read_settings(self._store.reader(), outside)  # what is not understood is found now
             for row, standing in self._store.reader().experiments():
                 if row.status == "running":
                     _warm(load(row, standing).experiment)
@@ -96,6 +104,7 @@ class Engine:
         self._claiming = threading.Lock()
         self.alerts = Alerts(self)
         self.channels = Shelf(self, CHANNEL)
+        self.settings = Configuration(self, outside)
         os.register_at_fork(after_in_child=partial(_forked, weakref.ref(self)))
 
     def choose(

@@ -5,9 +5,10 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from bandit import settings
 from bandit.actor import By
 from bandit.errors import FieldError, InvalidInput, WrongState
-from bandit.experiment import Experiment, Status, StoredExperiment
+from bandit.experiment import Analysis, Experiment, Status, StoredExperiment
 from bandit.memory import Memory
 from bandit.running import Running
 from bandit.store import Change, ExperimentRow
@@ -46,7 +47,8 @@ def create(memory: Memory, experiment: Experiment, by: By, now: float) -> Stored
         raise WrongState(f"experiment {experiment.key!r} exists already")
     owner = experiment.owner or by.actor.owner or ""
     by.actor.check(owner)
-    stored = StoredExperiment.model_validate({**definition(experiment), "owner": owner, "created_at": now})
+    given = {**definition(experiment), "analysis": settings.with_defaults(memory, experiment)}
+    stored = StoredExperiment.model_validate({**given, "owner": owner, "created_at": now})
     number = max([reader.last_experiment(), *memory.by_id]) + 1  # the store knows only what is written
     memory.batch.experiments[number] = ExperimentRow(
         number, stored.key, stored.model_dump_json(exclude={"epoch"}), stored.status
@@ -108,6 +110,8 @@ def update(memory: Memory, key: str, changes: Mapping[str, Any], by: By, now: fl
     _go_on(old, changes.get("policy"))
     try:
         new = StoredExperiment.model_validate({**old.model_dump(mode="json", exclude=_derived(old)), **changes})
+        if "analysis" in changes:
+            new = new.model_copy(update={"analysis": Analysis.model_validate(settings.with_defaults(memory, new))})
     except ValidationError as error:
         raise InvalidInput.of(error) from error
     by.actor.check(new.owner)

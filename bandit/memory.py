@@ -5,7 +5,8 @@ import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -29,6 +30,13 @@ ALL_EPOCHS = 0
 Place = TypeVar("Place", bound=tuple[int, ...])
 
 
+class Outside(NamedTuple):
+    """Values of settings that are not in the store, by name."""
+
+    file: Mapping[str, Any] = MappingProxyType({})
+    environment: Mapping[str, Any] = MappingProxyType({})
+
+
 class Memory:
     """A cache of the store and the changes that are still to be written to it.
 
@@ -36,7 +44,7 @@ class Memory:
     what is read is true until it ends.
     """
 
-    def __init__(self, store: Store, seed: int | None = None) -> None:
+    def __init__(self, store: Store, seed: int | None = None, outside: Outside = Outside()) -> None:  # noqa: B008
         self.store = store
         # A program that draws its rewards from the same seed must not draw the same numbers.
         own = None if seed is None else f"multiarm {seed}"
@@ -50,6 +58,7 @@ class Memory:
         self._cadences: dict[int, Cadence] = {}
         self.serial = 0
         self.next_sweep = 0.0
+        self.outside = outside
         self.ids.last = store.reader().last_decision()
         self.reset()
 
@@ -68,6 +77,7 @@ class Memory:
         self.models: dict[tuple[int, int, int], Array] = {}
         self.touched: set[Running] = set()
         self.documents: dict[str, Mapping[str, Any]] = {}
+        self.settings: tuple[Mapping[str, Any], Any] | None = None
 
     def refresh(self) -> None:
         """Catches up with what other processes committed; called at the start of a transaction."""

@@ -9,6 +9,7 @@ import hashlib
 import random
 from typing import NamedTuple
 
+from bandit import settings
 from bandit.channels import CHANNEL, Channel
 from bandit.documents import all_of
 from bandit.memory import Memory
@@ -60,13 +61,8 @@ def claim(memory: Memory, most: int, now: float) -> list[Claim]:
         else:
             claimed = delivery._replace(tries=delivery.tries + 1, due_at=now + CLAIM_SECONDS)
             _keep(memory, claimed)
-            claims.append(Claim(claimed, alert, channel, private_allowed(memory)))
+            claims.append(Claim(claimed, alert, channel, settings.current(memory).allow_private_webhooks))
     return claims
-
-
-def private_allowed(memory: Memory) -> bool:  # noqa: ARG001
-    """Whether webhooks may go to addresses that are not public."""
-    return False
 
 
 def delivered(memory: Memory, delivery: Delivery, now: float) -> None:

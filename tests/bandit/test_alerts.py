@@ -16,7 +16,7 @@ LOG = {"key": "log", "type": "log"}
 
 @pytest.fixture
 def receiver(monkeypatch):
-    monkeypatch.setattr(outbox, "private_allowed", lambda memory: True)
+    monkeypatch.setenv("MULTIARM_ALLOW_PRIVATE_WEBHOOKS", "true")
     receiver = Receiver()
     yield receiver
     receiver.close()
@@ -110,11 +110,16 @@ def test_a_webhook_that_was_removed(engine, receiver):
     assert receiver.got == []
 
 
-def test_private_addresses_are_refused_unless_allowed(engine, monkeypatch, receiver):
-    engine.channels.create(hook(receiver))
-    alert(engine)
-    monkeypatch.setattr(outbox, "private_allowed", lambda memory: False)
-    engine.deliver()
+def test_private_addresses_are_refused_unless_allowed(path, monkeypatch, receiver):
+    monkeypatch.delenv("MULTIARM_ALLOW_PRIVATE_WEBHOOKS")
+    with Engine(path) as engine:
+        engine.channels.create(hook(receiver))
+        alert(engine)
+        engine.deliver()
+        check_refused(engine, receiver)
+
+
+def check_refused(engine, receiver):
     assert "127.0.0.1 is not a public address" in deliveries(engine)[0].error
     assert receiver.got == []
 

@@ -5,12 +5,12 @@ imported into answers as this one does. Only its owner may read the file; keep i
 """
 
 import base64
-import binascii
 import contextlib
 import hashlib
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +23,7 @@ from bandit.memory import load
 from bandit.model import Model
 from bandit.new_file import new_file
 from bandit.sqlite import SCHEMA, SQLiteStore
-from bandit.store import Reader
+from bandit.store import ExperimentRow, Reader, Standing
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -103,14 +103,124 @@ def restore(path: str | os.PathLike[str], db: str | os.PathLike[str]) -> Manifes
         with zipfile.ZipFile(path) as archive:
             manifest = _manifest(archive, path)
             with _empty(db) as store, store.transaction():
+                if {table: tuple(part.columns) for table, part in manifest.tables.items()} != store.reader().tables():
+                    raise _damaged(path, "its tables are not those of this version")
                 for table, part in manifest.tables.items():
                     _fill(store, archive, table, part, path)
-                for row, standing in store.reader().experiments():
-                    load(row, standing)
     except OSError as error:
         raise InvalidInput(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, _zlib_error()) as error:
-        if isinstance(error, MultiarmError):
-            raise
+    except MultiarmError:
+        raise
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        LookupError,
+        ValueError,
+    ) as error:
         raise _damaged(path, str(error) or type(error).__name__) from error
     return manifest
+
+
+@contextlib.contextmanager
+def _empty(db: str | os.PathLike[str]) -> Iterator[SQLiteStore]:
+    """The store in a file that is new or empty; where the block fails, a file that was not there is gone again."""
+    new = not Path(db).exists()
+    store = SQLiteStore(db, alone=True)
+    try:
+        if used := [table for table in store.reader().tables() if any(True for _ in store.reader().rows(table))]:
+            raise WrongState(f"{db}: has {', '.join(used)}; an archive goes into a new or empty database")
+        yield store
+    except BaseException:
+        store.close()
+        for file in ("", "-wal", "-shm", "-owner") if new else ():
+            Path(f"{os.fspath(db)}{file}").unlink(missing_ok=True)
+        raise
+    store.close()
+
+
+def _manifest(archive: zipfile.ZipFile, path: str | os.PathLike[str]) -> Manifest:
+    """The manifest, when this version can read what it describes."""
+    if MANIFEST not in archive.namelist():
+        raise InvalidInput(f"{path}: not an archive of multiarm, it has no {MANIFEST}")
+    with archive.open(MANIFEST) as file:
+        text = file.read(MOST_MANIFEST_BYTES)
+    try:
+        given = json.loads(text)
+        versions = {name: given[name] for name in ("format", "schema_version")}
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, f"its {MANIFEST} cannot be read") from error
+    for name, known in (("format", FORMAT), ("schema_version", SCHEMA)):
+        _check_version(path, name, versions[name], known)
+    try:
+        manifest = Manifest.model_validate(given)
+    except ValidationError as error:
+        raise _damaged(path, InvalidInput.of(error).detail) from error
+    if sorted(archive.namelist()) != sorted([MANIFEST, *map(_name, manifest.tables)]):
+        raise _damaged(path, f"it does not hold the parts that its {MANIFEST} names")
+    return manifest
+
+
+def _check_version(path: str | os.PathLike[str], name: str, given: object, known: int) -> None:
+    if given == known:
+        return
+    if not isinstance(given, int):
+        raise _damaged(path, f"{name} is {given!r}")
+    if given > known:
+        raise InvalidInput(
+            f"{path}: written by a newer version of multiarm ({name} {given}, this one knows {known}); nothing was changed"
+        )
+    raise InvalidInput(
+        f"{path}: written by an older version of multiarm ({name} {given}, this one reads {known}); nothing was changed: "
+        "import it with that version, open the database with this one, and export it anew"
+    )
+
+
+def _fill(store: SQLiteStore, archive: zipfile.ZipFile, table: str, part: Part, path: str | os.PathLike[str]) -> None:
+    """Reads a table, and holds it against its count and digest."""
+    columns = tuple(part.columns)
+    digest, count = hashlib.sha256(), 0
+    rows: list[list[Any]] = []
+    with archive.open(_name(table)) as file:
+        while line := file.readline(MOST_LINE_BYTES):
+            digest.update(line)
+            row = json.loads(line)
+            if not isinstance(row, dict) or tuple(row) != columns:
+                raise _damaged(path, f"line {count + 1} of {table!r} is no row")
+            if table == "experiments":  # what this version does not understand is not imported
+                load(
+                    ExperimentRow(*(row[name] for name in ExperimentRow._fields)),
+                    Standing(*(row[name] for name in Standing._fields)),
+                )
+            rows.append([_cell(value) for value in row.values()])
+            count += 1
+            if len(rows) == ROWS_AT_ONCE:
+                store.fill(table, columns, rows)
+                rows = []
+    store.fill(table, columns, rows)
+    if (count, digest.hexdigest()) != (part.rows, part.sha256):
+        raise _damaged(path, f"{table!r} has {count} rows that are not the {part.rows} which were written")
+
+
+def _damaged(path: str | os.PathLike[str], why: str) -> InvalidInput:
+    return InvalidInput(f"{path}: damaged or not an archive of multiarm: {why}; nothing was changed")
+
+
+def _name(table: str) -> str:
+    return f"{table}.jsonl"
+
+
+def _plain(value: object) -> object:
+    """A value as JSON; bytes as an object with their base64."""
+    return {"base64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
+
+
+def _cell(value: object) -> object:
+    """What `_plain` has made JSON of."""
+    if isinstance(value, Mapping):
+        return base64.b64decode(value["base64"], validate=True)
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    raise ValueError(f"{value!r} is no cell")

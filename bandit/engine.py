@@ -13,9 +13,10 @@ from typing import Any, Self, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from bandit import agenda, delivery, lifecycle, outbox, priors, target, verify
+from bandit import agenda, archive, delivery, lifecycle, outbox, priors, target, verify
 from bandit.actor import By, current
 from bandit.alerts import Alerts
+from bandit.archive import Manifest
 from bandit.channels import CHANNEL
 from bandit.choose import activate, choose
 from bandit.configuration import Configuration
@@ -26,13 +27,14 @@ from bandit.experiment import Experiment, StoredExperiment
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
 from bandit.memory import Memory, load
 from bandit.model import Text
+from bandit.new_file import new_file
 from bandit.outside import read as read_outside
 from bandit.results import Quality, Results, Segments, Series, days, results
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retract, reward
 from bandit.running import Running
 from bandit.sample_size import SampleSize, SampleSizeRequest
-from bandit.shelf import Shelf
 from bandit.settings import read as read_settings
+from bandit.shelf import Shelf
 from bandit.sqlite import SQLiteStore
 from bandit.store import ExperimentRow, Reader, Standing
 from policies import Duration, Policy
@@ -464,6 +466,28 @@ class Engine:
         self._journal.flush()
         with self.reading() as reader:
             return list(verify.verify(reader))
+
+    def export(self, path: str | os.PathLike[str]) -> Manifest:
+        """Writes all that is stored into one new file, of one moment and independent of SQLite; see `archive.restore`.
+
+        Raises:
+            InvalidInput: There is a file of that name already.
+            StoreError: It cannot be written; nothing is left of it.
+        """
+        self._journal.flush()
+        with self.reading() as reader:
+            return archive.export(reader, path, self._clock())
+
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """Copies the database of one moment into a new file, which is there when it is complete.
+
+        Raises:
+            InvalidInput: There is a file of that name already.
+            StoreError: It cannot be written; nothing is left of it.
+        """
+        self._journal.flush()
+        with self._journal.reading(), new_file(path) as made:
+            self._store.backup(made)
 
     def tick(self) -> bool:
         """Does what is due by now that nobody asks for; true where there is more.

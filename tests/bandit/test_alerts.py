@@ -14,9 +14,13 @@ from bandit.store import Alert
 LOG = {"key": "log", "type": "log"}
 
 
-@pytest.fixture
-def receiver(monkeypatch):
+@pytest.fixture(autouse=True)
+def allowed(monkeypatch):
     monkeypatch.setenv("MULTIARM_ALLOW_PRIVATE_WEBHOOKS", "true")
+
+
+@pytest.fixture
+def receiver():
     receiver = Receiver()
     yield receiver
     receiver.close()
@@ -116,11 +120,7 @@ def test_private_addresses_are_refused_unless_allowed(path, monkeypatch, receive
         engine.channels.create(hook(receiver))
         alert(engine)
         engine.deliver()
-        check_refused(engine, receiver)
-
-
-def check_refused(engine, receiver):
-    assert "127.0.0.1 is not a public address" in deliveries(engine)[0].error
+        assert "127.0.0.1 is not a public address" in deliveries(engine)[0].error
     assert receiver.got == []
 
 

@@ -169,12 +169,12 @@ def _check_version(path: str | os.PathLike[str], name: str, given: object, known
     if not isinstance(given, int):
         raise _damaged(path, f"{name} is {given!r}")
     if given > known:
-        raise InvalidInput(
-            f"{path}: written by a newer version of multiarm ({name} {given}, this one knows {known}); nothing was changed"
-        )
+        which = f"newer version of multiarm ({name} {given}, this one knows {known})"
+        raise InvalidInput(f"{path}: written by a {which}; nothing was changed")
+    which = f"older version of multiarm ({name} {given}, this one reads {known})"
     raise InvalidInput(
-        f"{path}: written by an older version of multiarm ({name} {given}, this one reads {known}); nothing was changed: "
-        "import it with that version, open the database with this one, and export it anew"
+        f"{path}: written by an {which}; nothing was changed: import it with that version, open the database with this "
+        "one, and export it anew"
     )
 
 

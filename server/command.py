@@ -8,9 +8,11 @@ from importlib.metadata import entry_points
 import click
 
 SUMMARIES = {
+    "backup": "Copy the database, while servers go on writing.",
     "counterfactual": "Estimate what another policy would have earned.",
     "demo": "Watch a bandit learn: a server, simulated users, a minute.",
-    "export": "Write an experiment's log for other tools.",
+    "export": "Write all that is stored into one archive, or an experiment's log for other tools.",
+    "import": "Read an archive into an empty database.",
     "power": "Compute a sample size, or the effect or power that one has.",
     "replay": "Replay a log of decisions through a policy.",
     "results": "Show what an experiment has shown so far.",

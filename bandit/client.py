@@ -15,6 +15,7 @@ from bandit.alerts import RemoteAlerts
 from bandit.channels import ChannelAnswer
 from bandit.counterfactual import Counterfactual
 from bandit.decision import ChooseRequest, Decision
+from bandit.erasure import Erased
 from bandit.errors import BY_STATUS, FieldError, InvalidInput, MultiarmError
 from bandit.experiment import Experiment, StoredExperiment
 from bandit.priors import Prior
@@ -210,6 +211,12 @@ class Client:
     def sample_size(self, request: SampleSizeRequest | Mapping[str, Any]) -> SampleSize:
         """See `Engine.sample_size`."""
         return SampleSize.model_validate_json(self._ask("POST", "/v1/sample-size", _plain(request)))
+
+    def erase(self, unit: str, *, idempotency_key: str | None = None) -> Erased:
+        """See `Engine.erase`."""
+        return Erased.model_validate_json(
+            self._ask("POST", "/v1/units/erase", {"unit": unit}, idempotency_key or new_key())
+        )
 
     def check(self) -> None:
         """See `Engine.check`."""

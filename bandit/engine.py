@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from bandit import agenda, archive, delivery, lifecycle, outbox, priors, target, verify
+from bandit import agenda, archive, delivery, erasure, lifecycle, outbox, priors, target, verify
 from bandit.actor import By, current
 from bandit.alerts import Alerts
 from bandit.archive import Manifest
@@ -22,6 +22,7 @@ from bandit.choose import activate, choose
 from bandit.configuration import Configuration
 from bandit.counterfactual import Counterfactual, counterfactual
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
+from bandit.erasure import Erased, ErasureRequest
 from bandit.errors import InvalidInput, MultiarmError, NotFound
 from bandit.experiment import Experiment, StoredExperiment
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
@@ -488,6 +489,21 @@ class Engine:
         self._journal.flush()
         with self._journal.reading(), new_file(path) as made:
             self._store.backup(made)
+
+    def erase(self, unit: str, *, idempotency_key: str | None = None) -> Erased:
+        """Takes a unit's name, and what tells of it, out of all that is stored; what was counted stays counted.
+
+        Raises:
+            InvalidInput: It is no name of a unit.
+            Forbidden: Whoever asks may not manage everybody's experiments.
+        """
+        request = _valid(ErasureRequest.model_validate, {"unit": unit})
+        self._journal.flush()
+        with self._journal.reading():
+            with self._store.snapshot() as reader:
+                after = reader.last_decision()
+                known = reader.decided_for(request.unit, 0)
+            return self.manage(erasure.erase, request.unit, known, after, idempotency_key)
 
     def tick(self) -> bool:
         """Does what is due by now that nobody asks for; true where there is more.

@@ -231,7 +231,7 @@ class Background:
         self._memory = memory
         self._clock = clock
         self._lock = threading.Lock()
-        self._writing = threading.Lock()
+        self._writing = threading.RLock()  # who holds off the writer may still run operations
         self._held: Batch | None = None
         self._failure: StoreError | None = None
         self._closing = threading.Event()

@@ -1,7 +1,8 @@
 """Queries of a SQLite store."""
 
+import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bandit.errors import StoreBusy, StoreError, StoreUnusable
@@ -15,6 +16,7 @@ from bandit.store import (
     EpochRow,
     ExperimentRow,
     Grouping,
+    Mentions,
     OutcomeRow,
     Standing,
     TrialRow,
@@ -42,7 +44,7 @@ class SQLiteReader:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def _read(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+    def _read(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
         try:
             return self._connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
@@ -144,6 +146,50 @@ class SQLiteReader:
     def decision(self, number: int) -> DecisionRow | None:
         found = self._read(f"{_DECISION} WHERE id = ?", (number,))
         return DecisionRow(*found[0]) if found else None
+
+    def decided_for(self, unit: str, after: int) -> list[int]:
+        return [row[0] for row in self._read("SELECT id FROM decisions WHERE id > ? AND unit = ?", (after, unit))]
+
+    def mentions(self, text: str) -> Mentions:
+        inside = json.dumps(text)[1:-1]  # as it stands in JSON that is ASCII
+        given = {"text": text, "inside": inside}
+        found = "instr({0}, :text) OR instr({0}, :inside)".format
+
+        def rows(table: str, columns: tuple[str, ...], *searched: str) -> list[Any]:
+            where = " OR ".join(map(found, searched))
+            return self._read(f"SELECT {', '.join(columns)} FROM {table} WHERE {where}", given)
+
+        return Mentions(
+            [row[0] for row in rows("experiments", ("id",), "definition")],
+            [Document(*row) for row in rows("documents", Document._fields, "body")],
+            [
+                (row[0], Change(*row[1:]))
+                for row in rows("changes", ("number", *Change._fields), "detail", "idempotency_key")
+            ],
+            [(row[0], Alert(*row[1:])) for row in rows("alerts", ("number", *Alert._fields), "message", "body")],
+        )
+
+    def logged(self, experiment: int, after: int, most: int) -> list[int]:
+        sql = "SELECT id FROM decisions WHERE id > ? AND experiment = ? ORDER BY id LIMIT ?"
+        return [row[0] for row in self._read(sql, (after, experiment, most))]
+
+    def told_of(self, experiment: int, after: int, most: int) -> list[int]:
+        rows = self._read(
+            "SELECT events.number FROM events CROSS JOIN decisions ON decisions.id = events.decision"
+            " WHERE events.number > ? AND decisions.experiment = ? ORDER BY events.number LIMIT ?",
+            (after, experiment, most),
+        )
+        return [row[0] for row in rows]
+
+    def seats(self, experiment: int, most: int) -> list[tuple[int, str, str]]:
+        return self._read(
+            "SELECT experiment, unit, eligible FROM units WHERE experiment = ? LIMIT ?", (experiment, most)
+        )
+
+    def tokens(self, decision: int) -> list[tuple[int, str]]:
+        return self._read(
+            "SELECT number, idempotency_key FROM events WHERE decision = ? AND idempotency_key IS NOT NULL", (decision,)
+        )
 
     def keyed(self, experiment: int, idempotency_key: str) -> DecisionRow | None:
         found = self._read(f"{_DECISION} WHERE experiment = ? AND idempotency_key = ?", (experiment, idempotency_key))

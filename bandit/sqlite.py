@@ -226,6 +226,10 @@ class SQLiteStore:
         self._add("models", ("experiment", "period", "variant", "place"), ("total",), batch.models)
         self._upsert("snapshots", ("experiment", "epoch", "state"), batch.snapshots.values(), 1)
         self._add("allocations", ("experiment", "epoch", "variant"), _SIZES, batch.allocations)
+        for table, columns, key, rows in batch.amendments:
+            self._writer.executemany(f"UPDATE {table} SET {_each(columns, '{0} = ?')} WHERE {_all(key)}", rows)
+        for table, key, rows in batch.removals:
+            self._writer.executemany(f"DELETE FROM {table} WHERE {_all(key)}", rows)
 
     def fill(self, table: str, columns: Sequence[str], rows: Collection[Sequence[Any]]) -> None:
         self._insert(table, columns, rows)
@@ -315,3 +319,7 @@ def _opening(path: str, error: sqlite3.Error) -> StoreError:
 
 def _each(columns: Sequence[str], form: str) -> str:
     return ", ".join(form.format(column) for column in columns)
+
+
+def _all(columns: Sequence[str]) -> str:
+    return " AND ".join(f"{column} = ?" for column in columns)

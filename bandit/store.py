@@ -173,6 +173,32 @@ class Document(NamedTuple):
     body: str | None
 
 
+class Amendment(NamedTuple):
+    """Rows of a table that are to hold other values; each is new values and then those of the key."""
+
+    table: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+class Removal(NamedTuple):
+    """Rows of a table that are to be gone, by the values of a key."""
+
+    table: str
+    key: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+class Mentions(NamedTuple):
+    """Where a text occurs: numbers of experiments, documents, lines of the audit log and alerts by their numbers."""
+
+    experiments: list[int]
+    documents: list[Document]
+    changes: list[tuple[int, Change]]
+    alerts: list[tuple[int, Alert]]
+
+
 class News(NamedTuple):
     """What others have changed: numbers of experiments, kinds and keys of documents."""
 
@@ -209,6 +235,8 @@ class Batch:
     models: dict[tuple[int, int, int, int], list[float]] = field(default_factory=dict)
     snapshots: dict[int, tuple[int, int, bytes]] = field(default_factory=dict)
     allocations: dict[tuple[int, int, int], list[float]] = field(default_factory=dict)
+    amendments: list[Amendment] = field(default_factory=list)
+    removals: list[Removal] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in self.__slots__)
@@ -303,6 +331,24 @@ class Reader(Protocol):
 
     def decision(self, number: int) -> DecisionRow | None:
         """A decision by its id."""
+
+    def decided_for(self, unit: str, after: int) -> list[int]:
+        """Decisions for a unit, of whatever experiment, whose id is above `after`; looks through all of those."""
+
+    def mentions(self, text: str) -> Mentions:
+        """What holds a text, beside decisions and events."""
+
+    def logged(self, experiment: int, after: int, most: int) -> list[int]:
+        """Decisions of an experiment with an id above `after`, the least first, `most` at most."""
+
+    def told_of(self, experiment: int, after: int, most: int) -> list[int]:
+        """Numbers above `after` of events of an experiment's decisions, the least first, `most` at most."""
+
+    def seats(self, experiment: int, most: int) -> list[tuple[int, str, str]]:
+        """Experiment, unit and mask of units that have a variant, `most` at most."""
+
+    def tokens(self, decision: int) -> list[tuple[int, str]]:
+        """Number and idempotency key of a decision's events that came with one."""
 
     def keyed(self, experiment: int, idempotency_key: str) -> DecisionRow | None:
         """The decision that was made with a key."""

@@ -7,6 +7,7 @@ from bandit.alerts import AlertPage, AlertQuery
 from bandit.channels import ChannelAnswer
 from bandit.counterfactual import Counterfactual
 from bandit.decision import DecisionAnswer
+from bandit.erasure import Erased, ErasureRequest
 from bandit.model import Model
 from bandit.priors import Prior
 from bandit.results import Quality, Segments, Series
@@ -125,6 +126,7 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
             asks=CounterfactualQuery,
         ),
         Route("GET", "/v1/metrics/<key>/prior", "read", manage.prior, None, Prior, (404, 422, 503), asks=PriorQuery),
+        Route("POST", "/v1/units/erase", "admin", watch.erase, ErasureRequest, Erased, (*TAKES_BODY, 503)),
         Route("GET", "/v1/alerts", "read", watch.alerts, None, AlertPage, (422, 503), asks=AlertQuery),
         *documents.routes(
             engine.channels, "/v1/channels", reads="admin", writes="admin", shows=ChannelAnswer, show=watch.channel

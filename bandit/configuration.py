@@ -8,8 +8,8 @@ from pydantic import Field, JsonValue, ValidationError
 from bandit import documents, settings
 from bandit.actor import By
 from bandit.errors import FieldError, InvalidInput, NotFound, WrongState
-from bandit.experiment import Model
 from bandit.memory import Memory, Outside
+from bandit.model import Model
 from bandit.settings import NAMES, SETTING, Settings, StoredSetting
 from bandit.shelf import Host
 from bandit.store import Document, Reader

@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from bandit import agenda, archive, delivery, erasure, lifecycle, outbox, priors, target, verify
+from bandit import agenda, archive, delivery, erasure, lifecycle, outbox, priors, retention, target, verify
 from bandit.actor import By, current
 from bandit.alerts import Alerts
 from bandit.archive import Manifest
@@ -416,7 +416,9 @@ class Engine:
     def _settled(self, key: str) -> Iterator[tuple[Reader, Running]]:
         self._journal.settle()
         with self.reading() as reader:
-            yield reader, load(*_found(reader, key))
+            running = load(*_found(reader, key))
+            running.experiment.check_log()
+            yield reader, running
 
     def counterfactual(self, key: str, policy: str | Mapping[str, Any] | Policy) -> Counterfactual:
         """What an experiment would have earned a trial, so far, had another policy drawn its variants.
@@ -504,6 +506,37 @@ class Engine:
                 after = reader.last_decision()
                 known = reader.decided_for(request.unit, 0)
             return self.manage(erasure.erase, request.unit, known, after, idempotency_key)
+
+    def retain(self, archive: str | os.PathLike[str] | None = None) -> bool:
+        """Removes the log of an experiment that was archived more than `retention_days` ago; true where one was.
+
+        A server does this once a minute. Its results stay what they are.
+
+        Args:
+            archive: A folder into which the log is written as Parquet before.
+
+        Raises:
+            InvalidInput: There is no such folder, or PyArrow is missing; nothing was removed.
+            StoreError: The log cannot be written there, or the store refuses.
+        """
+        days = self.settings.read().retention_days
+        if days is None:
+            return False
+        self._journal.flush()
+        with self.reading() as reader:
+            due = retention.next_due(reader, self._clock() - days * retention.DAY)
+            if due is None:
+                return False
+            if archive is not None:
+                retention.archive(reader, due, archive)
+        retention.remove(self._removing, self.reading, due.row.id)
+        return True
+
+    def _removing(self, function: Callable[..., Managed], *arguments: object) -> Managed:
+        """Runs an operation whose effect the next look at the store must see."""
+        done = self._journal.run(function, *arguments)
+        self._journal.flush()
+        return done
 
     def tick(self) -> bool:
         """Does what is due by now that nobody asks for; true where there is more.

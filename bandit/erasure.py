@@ -142,19 +142,20 @@ def _unlist(memory: Memory, unit: str, mentions: Mentions) -> None:
         if update:
             memory.replace(running, experiment.model_copy(update=update))
     for kind, key, body in mentions.documents:
-        if body is not None and kind in LISTS and (fresh := _without(body, LISTS[kind], unit)) is not None:
-            memory.batch.documents[kind, key] = Document(kind, key, fresh)
+        if body is not None and kind in LISTS and (left := _without(body, LISTS[kind], unit)) is not None:
+            memory.batch.documents[kind, key] = Document(kind, key, left)
             memory.documents.pop(kind, None)
-    lines, told = [], []
+    lines: list[tuple[Any, ...]] = []
     for number, line in mentions.changes:
         token = line.idempotency_key
         fresh = (_struck(line.detail, unit), None if token is not None and _contains(token, unit) else token)
         if fresh != (line.detail, token):
             lines.append((*fresh, number))
+    told: list[tuple[Any, ...]] = []
     for number, alert in mentions.alerts:
-        fresh = (_struck(alert.message, unit), json.dumps(_struck_out(json.loads(alert.body), unit)))
-        if fresh != (alert.message, alert.body):
-            told.append((*fresh, number))
+        text = (_struck(alert.message, unit), json.dumps(_struck_out(json.loads(alert.body), unit)))
+        if text != (alert.message, alert.body):
+            told.append((*text, number))
     memory.batch.amendments.append(Amendment("changes", ("detail", "idempotency_key"), ("number",), lines))
     memory.batch.amendments.append(Amendment("alerts", ("message", "body"), ("number",), told))
 

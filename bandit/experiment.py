@@ -1,10 +1,12 @@
 """What an experiment is, and how it learns."""
 
 import math
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from bandit.errors import WrongState
 from bandit.factors import MOST_FACTORS, MOST_VARIANTS, Factor, Fraction, check, combined
 from bandit.instant import Instant
 from bandit.metric import Metric
@@ -317,3 +319,17 @@ class StoredExperiment(Experiment):
     ended_at: float | None = None
     stop_reason: Text = ""
     refused_start_at: float | None = Field(default=None, description="The `start_at` at which it could not be started.")
+    log: Literal["kept", "removing", "removed"] = Field(
+        default="kept", description="Whether its decisions and events are there, or were kept for long enough."
+    )
+    log_removed_at: float | None = None
+
+    def check_log(self) -> None:
+        """Checks that its decisions and events are there.
+
+        Raises:
+            WrongState: They were removed.
+        """
+        if self.log != "kept":
+            at = datetime.fromtimestamp(self.log_removed_at or 0.0, UTC).isoformat(timespec="seconds")
+            raise WrongState(f"the log of experiment {self.key!r} was removed at {at}; its results are kept")

@@ -41,6 +41,7 @@ def write_log(reader: Reader, row: ExperimentRow, standing: Standing, path: Path
     except ImportError as error:
         raise InvalidInput("Parquet needs PyArrow; install multiarm[research]") from error
     running = load(row, standing)
+    running.experiment.check_log()
     schema = _schema(pyarrow, running)
     written = 0
     with parquet.ParquetWriter(path, schema, compression="zstd") as writer:

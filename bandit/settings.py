@@ -15,8 +15,9 @@ from pydantic import Field, JsonValue, ValidationError, model_validator
 from bandit import documents
 from bandit.documents import Kind, Owned
 from bandit.errors import InvalidInput, StoreUnusable
-from bandit.experiment import Experiment, Key, Model
+from bandit.experiment import Experiment
 from bandit.memory import Memory, Outside
+from bandit.model import Key, Model
 from bandit.store import Reader
 from policies import Duration
 
@@ -57,7 +58,10 @@ class Settings(Model):
     )
     canary_dwell: Duration = Field(default=3600.0, description="Of new rollouts: least time at each step.")
     retention_days: float | None = Field(
-        default=None, gt=0.0, le=100_000.0, description="Days for which decisions are kept; unset: for good."
+        default=None,
+        gt=0.0,
+        le=100_000.0,
+        description="Days until the log of an archived experiment is removed; unset: never.",
     )
     allow_private_webhooks: bool = Field(
         default=False, description="Whether alerts may be sent to loopback and private addresses."

@@ -80,6 +80,7 @@ def verify(db: str, as_json: bool) -> None:
     """
     from bandit.errors import StoreError
     from bandit.sqlite import SQLiteStore
+    from bandit.verify import unreplayed
     from bandit.verify import verify as replay
 
     try:
@@ -87,6 +88,7 @@ def verify(db: str, as_json: bool) -> None:
         try:
             with store.snapshot() as reader:
                 differences = [str(difference) for difference in replay(reader)]
+                without = unreplayed(reader)
                 counts = {name: sum(1 for _ in reader.rows(name)) for name in ("experiments", "decisions", "events")}
         finally:
             store.close()
@@ -94,10 +96,12 @@ def verify(db: str, as_json: bool) -> None:
         click.echo(f"Error: {error.detail}", err=True)
         sys.exit(2)
     if as_json:
-        click.echo(json.dumps({**counts, "differences": differences}))
+        click.echo(json.dumps({**counts, "differences": differences, "not_replayed": without}))
     else:
         read = ", ".join(f"{count} {name}" for name, count in counts.items())
         click.echo(f"{len(differences)} differences in {read}" if differences else f"ok: {read}")
+        if without:
+            click.echo(f"not replayed, because their logs were removed: {', '.join(without)}")
         for difference in differences:
             click.echo(difference)
     sys.exit(1 if differences else 0)

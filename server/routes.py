@@ -103,7 +103,7 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
         Route(
             "GET", f"{experiment}/results", "read", manage.results, None, Results, (404, 422, 503), asks=ResultsQuery
         ),
-        Route("GET", f"{experiment}/quality", "read", manage.quality, None, Quality, (404, 503)),
+        Route("GET", f"{experiment}/quality", "read", manage.quality, None, Quality, (404, 409, 503)),
         Route(
             "GET",
             f"{experiment}/segments",
@@ -111,10 +111,12 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
             manage.segments,
             None,
             Segments,
-            (404, 422, 503),
+            (404, 409, 422, 503),
             asks=SegmentsQuery,
         ),
-        Route("GET", f"{experiment}/series", "read", manage.series, None, Series, (404, 422, 503), asks=SeriesQuery),
+        Route(
+            "GET", f"{experiment}/series", "read", manage.series, None, Series, (404, 409, 422, 503), asks=SeriesQuery
+        ),
         Route(
             "GET",
             f"{experiment}/counterfactual",
@@ -122,7 +124,7 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
             manage.counterfactual,
             None,
             Counterfactual,
-            (404, 422, 503),
+            (404, 409, 422, 503),
             asks=CounterfactualQuery,
         ),
         Route("GET", "/v1/metrics/<key>/prior", "read", manage.prior, None, Prior, (404, 422, 503), asks=PriorQuery),

@@ -28,7 +28,15 @@ STOP_SECONDS = 30
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes.")
 @click.option("--access-log", is_flag=True, help="Log every choose and reward, not only those that fail.")
 @click.option("--alert-commands", is_flag=True, help="Run the commands of alert channels, as this user.")
-def serve(db: str, host: str, port: int, workers: int, access_log: bool, alert_commands: bool) -> None:
+@click.option(
+    "--archive",
+    type=click.Path(exists=True, file_okay=False, writable=True),
+    metavar="FOLDER",
+    help="Write logs there, as Parquet, before the setting retention_days removes them.",
+)
+def serve(
+    db: str, host: str, port: int, workers: int, access_log: bool, alert_commands: bool, archive: str | None
+) -> None:
     """Answer choose and reward over HTTP."""
     logging.config.dictConfig(LOGGING)
     address = loopback(host)
@@ -53,7 +61,7 @@ def serve(db: str, host: str, port: int, workers: int, access_log: bool, alert_c
         log_dictconfig=LOGGING,
     )
     place = Place(address, port, db, multiprocessing.Semaphore(1))
-    load = partial(worker.load, place, access_log=access_log, alert_commands=alert_commands)
+    load = partial(worker.load, place, access_log=access_log, alert_commands=alert_commands, archive=archive)
     server.serve(target_loader=load, wrap_loader=False)
 
 

@@ -19,7 +19,12 @@ from server.app import create_app
 
 
 def load(
-    place: Place, *, access_log: bool = False, front: bool = True, alert_commands: bool = False
+    place: Place,
+    *,
+    access_log: bool = False,
+    front: bool = True,
+    alert_commands: bool = False,
+    archive: str | None = None,
 ) -> Callable[..., Any]:
     """Opens the database in this process and returns the application.
 
@@ -31,8 +36,13 @@ def load(
     _end_with_parent()
     engine = Engine(place.db)
     Finalize(None, engine.close, exitpriority=1)
-    for verb in (Engine.tick, partial(Engine.deliver, commands=alert_commands)):
-        ticker = Ticker(engine, verb=verb)
+    verbs = (
+        (Engine.tick, 1.0),
+        (partial(Engine.deliver, commands=alert_commands), 1.0),
+        (partial(Engine.retain, archive=archive), 60.0),
+    )
+    for verb, every in verbs:
+        ticker = Ticker(engine, every, verb=verb)
         ticker.start()
         Finalize(None, ticker.stop, exitpriority=2)
     app = create_app(engine, access_log=access_log, front=front)

@@ -18,7 +18,7 @@ def far(start):
 
 def test_it_has_the_methods_of_the_engine():
     local = {"decide", "settle", "verify", "export", "backup"}  # for requests validated already; for who holds the file
-    local |= {"manage", "reading", "tick", "deliver"}  # what a server is made of
+    local |= {"manage", "reading", "tick", "deliver", "retain"}  # what a server is made of
     for name, method in inspect.getmembers(Engine, inspect.isfunction):
         if not name.startswith("_") and name not in local:
             assert inspect.signature(getattr(Client, name)) == inspect.signature(method), name

@@ -7,6 +7,7 @@ finds nothing to do where another process was first.
 
 from collections.abc import Callable
 
+from bandit import schedule
 from bandit.memory import Memory
 from bandit.running import Running
 
@@ -18,7 +19,7 @@ Duty = Callable[[Memory, Running, float], float | None]
 Whatever changes the experiment itself (`Memory.replace`) has every duty called again at the next tick.
 """
 
-DUTIES: tuple[Duty, ...] = ()
+DUTIES: tuple[Duty, ...] = (schedule.keep,)
 
 
 def attend(memory: Memory, now: float) -> bool:

@@ -5,24 +5,29 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 from urllib.parse import quote, urlencode
 
 import urllib3
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
 from bandit.alerts import RemoteAlerts
+from bandit.audit import Audit
 from bandit.channels import ChannelAnswer
 from bandit.counterfactual import Counterfactual
 from bandit.decision import ChooseRequest, Decision
+from bandit.effects import Factorial
 from bandit.erasure import Erased
 from bandit.errors import BY_STATUS, FieldError, InvalidInput, MultiarmError
 from bandit.experiment import Experiment, StoredExperiment
+from bandit.listing import MOST_ON_A_PAGE, Filters, Page
 from bandit.priors import Prior
 from bandit.remote import RemoteShelf, new_key
 from bandit.results import Quality, Results, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest
 from bandit.sample_size import SampleSize, SampleSizeRequest
+from bandit.traffic import Traffic
+from bandit.validation import Validation
 from policies import Policy
 
 FIRST_PAUSE = 0.1
@@ -32,8 +37,6 @@ Answers = list[Any]
 Decisions = list[Decision | MultiarmError]
 Statuses = list[str | MultiarmError]
 Experiments = list[StoredExperiment]
-
-_EXPERIMENTS: TypeAdapter[dict[str, Experiments]] = TypeAdapter(dict[str, list[StoredExperiment]])
 
 
 class Unreachable(MultiarmError):
@@ -173,9 +176,48 @@ class Client:
         """See `Engine.get`."""
         return StoredExperiment.model_validate_json(self._ask("GET", f"/v1/experiments{_path(key)}"))
 
-    def list(self) -> Experiments:
+    def list(self, **filters: Unpack[Filters]) -> Experiments:
         """See `Engine.list`."""
-        return _EXPERIMENTS.validate_json(self._ask("GET", "/v1/experiments"))["experiments"]
+        found: Experiments = []
+        cursor = None
+        while True:
+            page = self.page(limit=MOST_ON_A_PAGE, cursor=cursor, **filters)
+            found += page.experiments
+            cursor = page.next
+            if cursor is None:
+                return found
+
+    def page(self, *, limit: int = 100, cursor: str | None = None, **filters: Unpack[Filters]) -> Page:
+        """See `Engine.page`."""
+        asked = _query(limit=limit, cursor=cursor, **filters)
+        return Page.model_validate_json(self._ask("GET", f"/v1/experiments{asked}"))
+
+    def validate(self, definition: Experiment | Mapping[str, Any]) -> Validation:
+        """See `Engine.validate`."""
+        return Validation.model_validate_json(self._ask("POST", "/v1/experiments/validate", _plain(definition)))
+
+    def audit(
+        self, kind: str | None = None, key: str | None = None, *, limit: int = 100, cursor: str | None = None
+    ) -> Audit:
+        """See `Engine.audit`."""
+        asked = _query(kind=kind, key=key, limit=limit, cursor=cursor)
+        return Audit.model_validate_json(self._ask("GET", f"/v1/audit{asked}"))
+
+    def rebalance(
+        self, key: str, weights: Mapping[str, float] | None = None, *, idempotency_key: str | None = None
+    ) -> StoredExperiment:
+        """See `Engine.rebalance`."""
+        given = None if weights is None else dict(weights)
+        return self._manage("POST", _path(key, "rebalance"), {"weights": given}, idempotency_key)
+
+    def traffic(self, key: str) -> Traffic:
+        """See `Engine.traffic`."""
+        return Traffic.model_validate_json(self._ask("GET", f"/v1/experiments{_path(key, 'traffic')}"))
+
+    def factorial(self, key: str, metric: str | None = None) -> Factorial:
+        """See `Engine.factorial`."""
+        path = f"/v1/experiments{_path(key, 'factorial')}{_query(metric=metric)}"
+        return Factorial.model_validate_json(self._ask("GET", path))
 
     def results(self, key: str, method: str | None = None) -> Results:
         """See `Engine.results`."""
@@ -271,6 +313,12 @@ def _pause(failed: int, asked: str | None = None) -> float:
     """
     least = float(asked) if asked is not None and asked.isdigit() else FIRST_PAUSE * 2**failed
     return min(least, LONGEST_PAUSE) * (1.0 + random.random() / 2.0)  # noqa: S311 - not a secret
+
+
+def _query(**asked: object) -> str:
+    """The query of a path, of what is asked."""
+    given = {name: value for name, value in asked.items() if value is not None}
+    return f"?{urlencode(given)}" if given else ""
 
 
 def _path(*parts: str) -> str:

@@ -9,23 +9,40 @@ from contextlib import contextmanager
 from functools import partial
 from numbers import Real
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 from pydantic import TypeAdapter, ValidationError
 
-from bandit import agenda, archive, delivery, erasure, lifecycle, outbox, priors, retention, target, verify
+from bandit import (
+    agenda,
+    archive,
+    audit,
+    delivery,
+    erasure,
+    lifecycle,
+    listing,
+    outbox,
+    priors,
+    retention,
+    target,
+    validation,
+    verify,
+)
 from bandit.actor import By, current
 from bandit.alerts import Alerts
 from bandit.archive import Manifest
+from bandit.audit import Audit
 from bandit.channels import CHANNEL
 from bandit.choose import activate, choose
 from bandit.configuration import Configuration
 from bandit.counterfactual import Counterfactual, counterfactual
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
+from bandit.effects import Factorial
 from bandit.erasure import Erased, ErasureRequest
 from bandit.errors import InvalidInput, MultiarmError, NotFound
 from bandit.experiment import Experiment, StoredExperiment
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
+from bandit.listing import Filters, Page
 from bandit.memory import Memory, load
 from bandit.model import Text
 from bandit.new_file import new_file
@@ -38,6 +55,8 @@ from bandit.settings import read as read_settings
 from bandit.shelf import Shelf
 from bandit.sqlite import SQLiteStore
 from bandit.store import ExperimentRow, Reader, Standing
+from bandit.traffic import Traffic, Weights, rebalance, traffic
+from bandit.validation import Validation
 from policies import Duration, Policy
 
 MOST_IN_BATCH = 1000
@@ -298,7 +317,8 @@ class Engine:
         """
         definition = lifecycle.definition(self.get(key))
         salt = {"salt": ""} if definition["salt"] == key else {}
-        return self.create({**definition, **salt, "key": new_key}, idempotency_key=idempotency_key)
+        times = {"start_at": None, "end_at": None}  # of the other, and as likely as not over
+        return self.create({**definition, **salt, **times, "key": new_key}, idempotency_key=idempotency_key)
 
     def start(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
         """Starts a draft: from now on it decides."""
@@ -343,10 +363,97 @@ class Engine:
         with self.reading() as reader:
             return lifecycle.standing(load(*_found(reader, key)))
 
-    def list(self) -> Experiments:
-        """All experiments, the oldest first."""
+    def list(self, **filters: Unpack[Filters]) -> Experiments:
+        """All experiments, the oldest first, or those for which all hold that is given.
+
+        Args:
+            filters: `status`, `type`, `owner`, `tag` (one of its tags) and `text` (a part of its key or name).
+
+        Raises:
+            InvalidInput: There is no such status or type.
+        """
+        query = _valid(listing.Query.model_validate, filters)
         with self.reading() as reader:
-            return [lifecycle.standing(load(row, standing)) for row, standing in reader.experiments()]
+            return listing.every(reader, query)
+
+    def page(self, *, limit: int = 100, cursor: str | None = None, **filters: Unpack[Filters]) -> Page:
+        """Some of what `list` gives, and where the rest begins.
+
+        Args:
+            limit: At most so many, 1 to 1,000.
+            cursor: `next` of the page before; None for the first.
+            filters: See `list`.
+
+        Raises:
+            InvalidInput: There is no such status or type, or the cursor is none.
+        """
+        query = _valid(listing.PageQuery.model_validate, {**filters, "limit": limit, "cursor": cursor})
+        with self.reading() as reader:
+            return listing.page(reader, query)
+
+    def validate(self, definition: Experiment | Mapping[str, Any]) -> Validation:
+        """What is wrong with a definition, so that `create` would refuse it, and what is unwise; nothing is created."""
+        found = validation.validate(definition, self._clock())
+        given = lifecycle.definition(definition) if isinstance(definition, Experiment) else definition
+        with self.reading() as reader:
+            return validation.in_store(found, given, reader, current())
+
+    def audit(
+        self, kind: str | None = None, key: str | None = None, *, limit: int = 100, cursor: str | None = None
+    ) -> Audit:
+        """Who changed what and when, from which state to which, the newest change first.
+
+        Args:
+            kind: `experiment` or that of a document, such as `flag`; None for all.
+            key: Of what was changed; None for all.
+            limit: At most so many lines, 1 to 1,000.
+            cursor: `next` of the page before; None for the newest.
+
+        Raises:
+            InvalidInput: The cursor is none.
+        """
+        query = _valid(audit.AuditQuery.model_validate, {"kind": kind, "key": key, "limit": limit, "cursor": cursor})
+        with self.reading() as reader:
+            return audit.read(reader, query)
+
+    def rebalance(
+        self, key: str, weights: Mapping[str, float] | None = None, *, idempotency_key: str | None = None
+    ) -> StoredExperiment:
+        """Sets the weights of some variants; without any, all that are served weigh the same from now on.
+
+        Raises:
+            NotFound: The experiment is unknown.
+            InvalidInput: A variant is unknown, or a weight is none.
+            WrongState: The experiment is over.
+        """
+        given = _valid(Weights.model_validate, {"weights": weights})
+        return self.manage(rebalance, key, given.weights, idempotency_key)
+
+    def traffic(self, key: str) -> Traffic:
+        """How the units of an experiment are spread over its variants, in all and epoch by epoch.
+
+        Raises:
+            NotFound: It is unknown.
+        """
+        self._journal.settle()
+        with self.reading() as reader:
+            return traffic(reader, *_found(reader, key))
+
+    def factorial(self, key: str, metric: str | None = None) -> Factorial:
+        """What the factors of an experiment do, alone and together, corrected for their number.
+
+        Args:
+            key: The experiment.
+            metric: By default the primary one.
+
+        Raises:
+            NotFound: It is unknown.
+            InvalidInput: It has no factors, or no such metric.
+        """
+        from bandit.factorial import factorial
+
+        with self._settled(key) as (reader, running):
+            return factorial(reader, running, metric)
 
     def results(self, key: str, method: str | None = None) -> Results:
         """What an experiment has shown so far.

@@ -14,6 +14,7 @@ from bandit.model import GREATEST, Key, Model, Text
 from bandit.variant import Variant
 from policies import AnyPolicy, Duration, Fixed, LinThompson, Policy, ThompsonBeta, ThompsonNormal
 
+Type = Literal["bandit", "ab_test", "feature_flag"]
 Status = Literal["draft", "running", "paused", "completed", "stopped", "archived"]
 
 MOST_FEATURES = 50
@@ -123,7 +124,7 @@ class Experiment(Model):
     owner: Annotated[str, Field(max_length=200)] = ""
     tags: list[Annotated[str, Field(max_length=100)]] = Field(default_factory=list, max_length=100)
     target: Target | None = Field(default=None, description="What is experimented on.")
-    type: Literal["bandit", "ab_test", "feature_flag"] = Field(
+    type: Type = Field(
         default="bandit", description="An ab_test has a fixed split; a feature_flag has one unless a policy is given."
     )
     factors: list[Factor] = Field(

@@ -33,11 +33,12 @@ def judge(evidence: Evidence, days: float, asked: str | None = None) -> Judgemen
     experiment = running.experiment
     control, treatments = sides(running)
     alpha = experiment.analysis.alpha / max(1, len(treatments))
-    method = experiment.analysis.method if asked is None else asked
-    if method is not None:
-        check(method, experiment.metrics)
+    for method in (asked, experiment.analysis.method):
+        if method is not None:
+            check(method, experiment.metrics)
     found: dict[tuple[int, int], Comparison | Refused] = {}
-    for place in range(len(experiment.metrics)):
+    for place, metric in enumerate(experiment.metrics):
+        method = asked or metric.method or experiment.analysis.method
         for arm in treatments:
             data = collected(evidence, place, arm, control)
             try:

@@ -1,18 +1,19 @@
 """An experiment's life: draft, running or paused, completed or stopped, archived."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from bandit import settings
 from bandit.actor import By
+from bandit.difference import written
 from bandit.errors import FieldError, InvalidInput, WrongState
 from bandit.experiment import Analysis, Experiment, Status, StoredExperiment
 from bandit.memory import Memory
+from bandit.model import Model
 from bandit.running import Running
 from bandit.store import Change, ExperimentRow
-from bandit.variant import Variant
 from policies import POLICIES
 
 Action = Literal["start", "pause", "resume", "complete", "stop", "archive"]
@@ -26,22 +27,27 @@ TRANSITIONS: Mapping[Action, tuple[tuple[Status, ...], Status]] = {
     "archive": (("draft", "completed", "stopped"), "archived"),
 }
 
-# What may change once units have been assigned: words, and how the next ones are drawn. Not what the ledger means.
-CHANGEABLE = frozenset(
-    {"name", "description", "hypothesis", "owner", "tags", "policy", "reweight", "variants", "cost", "analysis"}
-)
+# What may change to the end: words, and how results are read.
+READABLE = frozenset({"name", "description", "hypothesis", "owner", "tags", "target", "analysis"})
+# What may change once units have been assigned: that, and how the next ones are drawn. Not what the ledger means.
+CHANGEABLE = READABLE | {"policy", "reweight", "variants", "cost", "plan", "end_at"}
 CHANGEABLE_OF_VARIANT = frozenset({"name", "description", "config", "weight"})
+CHANGEABLE_OF_METRIC = frozenset({"name", "minimum_effect", "method"})
+DAY = 86_400.0
 
 
 def create(memory: Memory, experiment: Experiment, by: By, now: float) -> StoredExperiment:
     """Enters a new experiment as a draft.
 
     Raises:
+        InvalidInput: It is to start or end in the past, or names a method that there is not.
         WrongState: The key exists.
         Forbidden: It would belong to somebody else.
     """
     if again := repeated(memory, by, "create", experiment.key):
         return again
+    check_methods(experiment)
+    check_times(experiment, now)
     reader = memory.store.reader()
     if experiment.key in memory.experiments or reader.experiment(experiment.key) is not None:
         raise WrongState(f"experiment {experiment.key!r} exists already")
@@ -57,7 +63,7 @@ def create(memory: Memory, experiment: Experiment, by: By, now: float) -> Stored
     memory.experiments[stored.key] = memory.by_id[number] = running
     memory.touched.add(running)
     memory.batch.wakes[number] = 0.0
-    _note(memory, running, "create", "", "", by, now)
+    note(memory, running, "create", "", "", by, now)
     return stored
 
 
@@ -79,13 +85,15 @@ def transition(memory: Memory, key: str, action: Action, reason: str, by: By, no
         raise WrongState(f"experiment {key!r} is {before}; only {' or '.join(allowed)} allows {action!r}")
     update: dict[str, Any] = {"status": after}
     if action == "start":
+        if (end_at := running.experiment.end_at) is not None and end_at <= now:
+            raise WrongState(f"experiment {key!r} was to end before now", [FieldError("end_at", "has passed")])
         update["started_at"] = now
     if after in ("completed", "stopped"):
         update |= {"ended_at": now, "stop_reason": reason}
     running = memory.replace(running, running.experiment.model_copy(update=update))
     if action == "start":
         memory.begin_epoch(running, now)
-    _note(memory, running, action, before, reason, by, now)
+    note(memory, running, action, before, reason, by, now)
     return standing(running)
 
 
@@ -113,19 +121,18 @@ def update(memory: Memory, key: str, changes: Mapping[str, Any], by: By, now: fl
         if "analysis" in changes:
             new = new.model_copy(update={"analysis": Analysis.model_validate(settings.with_defaults(memory, new))})
     except ValidationError as error:
+        _refuse(old, set(changes) - _changeable(old) - {"metrics"})  # what follows from a field may fit it no more
         raise InvalidInput.of(error) from error
     by.actor.check(new.owner)
     _go_on(old, new.policy)
-    if old.status != "draft" and (refused := sorted(_frozen(old, new))):
-        raise WrongState(
-            f"experiment {key!r} is {old.status}; a decision's meaning would change with {', '.join(refused)}",
-            [FieldError(field, f"may not change while {old.status}") for field in refused],
-        )
+    check_methods(new)
+    check_times(new, now, old)
+    _refuse(old, _frozen(old, new))
     running = memory.replace(running, new)
     weighing = ("policy", "reweight", "variants", "cost")
     if new.started_at is not None and any(getattr(old, field) != getattr(new, field) for field in weighing):
         memory.begin_epoch(running, now, anew=True)
-    _note(memory, running, "update", old.status, ", ".join(sorted(changes)), by, now)
+    note(memory, running, "update", old.status, written(definition(old), definition(new)), by, now)
     return standing(running)
 
 
@@ -133,7 +140,7 @@ def _derived(old: StoredExperiment) -> set[str]:
     """Fields of a draft that follow from the others, and so should follow a change of those."""
     if old.status != "draft":
         return set()
-    fields = {"policy", "trial"}
+    fields = {"policy", "trial"} | ({"variants"} if old.factors else set())
     anew = StoredExperiment.model_validate(old.model_dump(mode="json", exclude=fields))
     return {field for field in fields if getattr(anew, field) == getattr(old, field)}
 
@@ -158,24 +165,92 @@ def _go_on(old: StoredExperiment, given: object) -> None:
     raise WrongState(f"experiment {old.key!r} is {old.status}; policy: {message}", [FieldError("policy", message)])
 
 
-def _frozen(old: Experiment, new: Experiment) -> set[str]:
+def _refuse(old: StoredExperiment, fields: set[str]) -> None:
+    """Refuses changes of fields of what is no draft.
+
+    Raises:
+        WrongState: There are any; each is named.
+    """
+    if old.status != "draft" and fields:
+        named = ", ".join(sorted(fields))
+        raise WrongState(
+            f"experiment {old.key!r} is {old.status}; a decision's meaning would change with {named}",
+            [FieldError(field, f"may not change while {old.status}") for field in sorted(fields)],
+        )
+
+
+def _changeable(old: StoredExperiment) -> frozenset[str]:
+    return CHANGEABLE if old.status in ("running", "paused") else READABLE
+
+
+def _frozen(old: StoredExperiment, new: Experiment) -> set[str]:
     fields = {field for field in Experiment.model_fields if getattr(old, field) != getattr(new, field)}
-    frozen = fields - CHANGEABLE
+    frozen = fields - _changeable(old)
     if old.resolved_policy.half_life != new.resolved_policy.half_life:
         frozen.add("policy.half_life")  # what was learnt is kept in periods of the half-life
     if (old.cost and old.cost.metric) != (new.cost and new.cost.metric):
         frozen.add("cost.metric")  # what it has cost is counted from the start
-    if "variants" in fields:
+    if "metrics" in fields and len(old.metrics) == len(new.metrics):
+        frozen.discard("metrics")
+        frozen |= _changed("metrics", old.metrics, new.metrics, CHANGEABLE_OF_METRIC)
+    if "variants" in fields - frozen:
         kept = new.variants[: len(old.variants)]
         if [variant.key for variant in old.variants] != [variant.key for variant in kept]:
             frozen.add("variants")  # an arm is taken out by a weight of 0, and a new one comes last
-        for place, pair in enumerate(zip(old.variants, new.variants, strict=False)):
-            frozen |= {
-                f"variants[{place}].{field}"
-                for field in set(Variant.model_fields) - CHANGEABLE_OF_VARIANT
-                if getattr(pair[0], field) != getattr(pair[1], field)
-            }
+        frozen |= _changed("variants", old.variants, kept, CHANGEABLE_OF_VARIANT)
     return frozen
+
+
+def _changed(field: str, old: Sequence[Model], new: Sequence[Model], changeable: frozenset[str]) -> set[str]:
+    """The fields in which things at the same places differ, but for those that may change."""
+    return {
+        f"{field}[{place}].{name}"
+        for place, (one, other) in enumerate(zip(old, new, strict=False))
+        for name in set(type(one).model_fields) - changeable
+        if getattr(one, name) != getattr(other, name)
+    }
+
+
+def end(experiment: StoredExperiment) -> float | None:
+    """When an experiment that has started is to be completed, None for by hand."""
+    ends = [] if experiment.end_at is None else [experiment.end_at]
+    if experiment.started_at is not None and experiment.plan is not None and experiment.plan.days is not None:
+        ends.append(experiment.started_at + experiment.plan.days * DAY)
+    return min(ends, default=None)
+
+
+def check_times(new: Experiment, now: float, old: StoredExperiment | None = None) -> None:
+    """Checks that the times that are new, or differ from the old ones, are still to come.
+
+    Raises:
+        InvalidInput: One is not.
+    """
+    for field in ("start_at", "end_at"):
+        at = getattr(new, field)
+        if at is not None and at <= now and (old is None or at != getattr(old, field)):
+            raise InvalidInput.field(field, f"{at:.0f} given, has passed; it is {now:.0f} now")
+    if old is not None and isinstance(new, StoredExperiment) and new.plan is not None and new.plan != old.plan:
+        due = end(new.model_copy(update={"end_at": None}))
+        if due is not None and due <= now:
+            raise InvalidInput.field("plan.days", f"{new.plan.days:g} given, but it has run longer; complete it")
+
+
+def check_methods(experiment: Experiment) -> None:
+    """Checks that methods of comparing exist and are for what they are to compare.
+
+    Raises:
+        InvalidInput: One is not.
+    """
+    named = [("analysis.method", experiment.analysis.method, experiment.metrics)]
+    named += [(f"metrics[{place}].method", one.method, [one]) for place, one in enumerate(experiment.metrics)]
+    for field, method, metrics in named:
+        if method is not None:
+            from bandit.judgement import check  # loads scipy, which deciding does not need
+
+            try:
+                check(method, metrics)
+            except InvalidInput as error:
+                raise InvalidInput.field(field, error.errors[0].message) from error
 
 
 def repeated(memory: Memory, by: By, action: str, key: str) -> StoredExperiment | None:
@@ -202,7 +277,8 @@ def definition(experiment: Experiment) -> dict[str, Any]:
     return experiment.model_dump(mode="json", include=set(Experiment.model_fields))
 
 
-def _note(memory: Memory, running: Running, action: str, before: str, detail: str, by: By, now: float) -> None:
+def note(memory: Memory, running: Running, action: str, before: str, detail: str, by: By, now: float) -> None:
+    """Adds a line about an experiment to the audit log."""
     experiment = running.experiment
     change = Change(
         "experiment", experiment.key, by.actor.name, action, now, before, experiment.status, detail, by.idempotency_key

@@ -443,24 +443,19 @@ class Memory:
         self.batch, self.drawn, self.models, self.touched = Batch(), {}, {}, set()
         return batch
 
-    def key_of(self, number: int) -> str:
-        """The key of the experiment of a number.
-
-        Raises:
-            NotFound: There is none.
-        """
-        for row, _ in self.store.reader().experiments():
-            if row.id == number:
-                return row.key
-        raise NotFound(f"experiment {number} is unknown")
-
     def numbered(self, number: int) -> Running:
         """The experiment of a number.
 
         Raises:
             NotFound: There is none.
         """
-        return self.by_id.get(number) or self.experiment(self.key_of(number))
+        running = self.by_id.get(number)
+        if running is None:
+            found = self.store.reader().numbered(number)
+            if found is None:
+                raise NotFound(f"experiment {number} is unknown")
+            running = self.experiment(found[0].key)
+        return running
 
 
 def load(row: ExperimentRow, standing: Standing) -> Running:

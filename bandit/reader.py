@@ -18,6 +18,7 @@ from bandit.store import (
     Grouping,
     Mentions,
     OutcomeRow,
+    Selection,
     Standing,
     TrialRow,
 )
@@ -25,6 +26,13 @@ from bandit.store import (
 BUSY_SECONDS = 10.0
 PERIODS = 7  # of the forward decay; what is older has faded to less than `learner.FORGOTTEN`
 _EXPERIMENT = "SELECT id, key, definition, status, epoch, learned, weighed FROM experiments"
+_SELECTING = {
+    "status": "status = ?",
+    "type": "json_extract(definition, '$.type') = ?",
+    "owner": "json_extract(definition, '$.owner') = ?",
+    "tag": "EXISTS (SELECT 1 FROM json_each(definition, '$.tags') WHERE value = ?)",
+    "text": "instr(folded(key || char(10) || json_extract(definition, '$.name')), folded(?)) > 0",
+}
 _DECISION = f"SELECT {', '.join('decisions.' + name for name in DecisionRow._fields)} FROM decisions"
 _LOG = (
     f"SELECT {', '.join('decisions.' + name for name in DecisionRow._fields)},"
@@ -55,6 +63,15 @@ class SQLiteReader:
 
     def experiments(self) -> list[tuple[ExperimentRow, Standing]]:
         return list(map(_experiment, self._read(f"{_EXPERIMENT} ORDER BY id")))
+
+    def numbered(self, number: int) -> tuple[ExperimentRow, Standing] | None:
+        return next(map(_experiment, self._read(f"{_EXPERIMENT} WHERE id = ?", (number,))), None)
+
+    def select(self, selection: Selection, after: int, most: int) -> list[tuple[ExperimentRow, Standing]]:
+        given = {name: value for name, value in selection._asdict().items() if value is not None}
+        where = "".join(f" AND {_SELECTING[name]}" for name in given)
+        parameters = (after, *given.values(), most)
+        return list(map(_experiment, self._read(f"{_EXPERIMENT} WHERE id > ?{where} ORDER BY id LIMIT ?", parameters)))
 
     def change(self, idempotency_key: str) -> Change | None:
         columns = ", ".join(Change._fields)
@@ -230,6 +247,16 @@ class SQLiteReader:
         return self._read(
             "SELECT variant, decisions, trials, expected FROM allocations WHERE experiment = ? AND epoch = ?",
             (experiment, epoch),
+        )
+
+    def spread(self, experiment: int, most: int) -> list[tuple[int, float, int, float, float, float]]:
+        return self._read(
+            "SELECT epochs.epoch, epochs.started_at, variant, decisions, trials, expected FROM allocations"
+            " JOIN epochs ON epochs.experiment = allocations.experiment AND epochs.epoch = allocations.epoch"
+            " AND eligible = '' WHERE allocations.experiment = ?1 AND allocations.epoch >= ("
+            "SELECT min(epoch) FROM (SELECT DISTINCT epoch FROM allocations WHERE experiment = ?1 AND epoch > 0"
+            " ORDER BY epoch DESC LIMIT ?2)) AND allocations.epoch > 0 ORDER BY epochs.epoch DESC, variant",
+            (experiment, most),
         )
 
     def sums(self, experiment: int, epoch: int) -> list[tuple[int, int, list[float]]]:

@@ -65,6 +65,8 @@ class SQLiteStore:
             check_same_thread=False,
             cached_statements=512,
         )
+        # SQLite's own lower() knows only the letters of ASCII.
+        connection.create_function("folded", 1, str.casefold, deterministic=True)
         if self._read_only:
             connection.execute("PRAGMA query_only = ON")
         else:

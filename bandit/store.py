@@ -75,6 +75,16 @@ class ExperimentRow(NamedTuple):
     status: str
 
 
+class Selection(NamedTuple):
+    """What experiments must be; None is anything. `text` is a part of key or name, in capitals or not."""
+
+    status: str | None
+    type: str | None
+    owner: str | None
+    tag: str | None
+    text: str | None
+
+
 class Standing(NamedTuple):
     """An experiment's epoch, the changes its learner has seen, and how many of them the epoch's weights reflect."""
 
@@ -285,6 +295,12 @@ class Reader(Protocol):
     def experiments(self) -> list[tuple[ExperimentRow, Standing]]:
         """All experiments, the oldest first."""
 
+    def numbered(self, number: int) -> tuple[ExperimentRow, Standing] | None:
+        """An experiment by its number."""
+
+    def select(self, selection: Selection, after: int, most: int) -> list[tuple[ExperimentRow, Standing]]:
+        """Experiments with numbers above `after`, the oldest first, `most` at most; -1 for all."""
+
     def change(self, idempotency_key: str) -> Change | None:
         """The change that was made with a key."""
 
@@ -376,6 +392,9 @@ class Reader(Protocol):
 
     def sizes(self, experiment: int, epoch: int) -> list[tuple[int, float, float, float]]:
         """Variant, decisions, trials and expected trials of an epoch; 0 is all of them."""
+
+    def spread(self, experiment: int, most: int) -> list[tuple[int, float, int, float, float, float]]:
+        """Epoch, its start, and variant, decisions, trials and expected trials, of the `most` newest that have any."""
 
     def sums(self, experiment: int, epoch: int) -> list[tuple[int, int, list[float]]]:
         """Variant, metric and sums of an epoch; 0 is all of them."""

@@ -62,12 +62,6 @@ class PriorQuery(Model):
     owner: Annotated[str, Field(max_length=200)] | None = Field(default=None, description="Unset: everyone's.")
 
 
-class ExperimentList(Model):
-    """All experiments, the oldest first."""
-
-    experiments: list[StoredExperiment]
-
-
 class Management:
     """The management of an engine's experiments.
 
@@ -82,10 +76,6 @@ class Management:
     def create(self, body: bytes, token: str | None) -> bytes:
         """Enter a new experiment, as a draft."""
         return _written(self._engine.create(Experiment.model_validate_json(body), idempotency_key=_key(token)))
-
-    def experiments(self, body: bytes, token: str | None) -> bytes:  # noqa: ARG002 - every operation has both
-        """List all experiments, the oldest first."""
-        return b'{"experiments":[%b]}' % b",".join(map(_written, self._engine.list()))
 
     def get(self, body: bytes, token: str | None, key: str) -> bytes:  # noqa: ARG002
         """Read an experiment's definition and status."""

@@ -13,11 +13,10 @@ from bandit.priors import Prior
 from bandit.results import Quality, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, StatusAnswer
 from bandit.sample_size import SampleSize, SampleSizeRequest
-from server import documents
+from server import documents, oversight
 from server.management import (
     Clone,
     CounterfactualQuery,
-    ExperimentList,
     Management,
     PriorQuery,
     ResultsQuery,
@@ -71,7 +70,7 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
             (*TAKES_BODY, 409, 503),
             status=201,
         ),
-        Route("GET", "/v1/experiments", "read", manage.experiments, None, ExperimentList, (503,)),
+        *oversight.routes(engine),
         Route("GET", experiment, "read", manage.get, None, StoredExperiment, (404, 503)),
         Route(
             "PATCH", experiment, "manage", manage.update, changes_of(Experiment), StoredExperiment, (400, 413, *changes)

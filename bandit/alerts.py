@@ -1,21 +1,20 @@
 """Alerts as people see them: what happened, and whether they were told."""
 
 import json
-import sys
 from collections.abc import Sequence
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from pydantic import Field, JsonValue, ValidationError
 
+from bandit.audit import NEWEST
 from bandit.errors import InvalidInput
+from bandit.listing import place
 from bandit.model import Model
 from bandit.outbox import identify
 from bandit.remote import Ask
 from bandit.shelf import Host
 from bandit.store import Alert, Delivery
-
-MOST_LISTED = 1000
 
 
 class DeliveryAnswer(Model):
@@ -49,17 +48,17 @@ class AlertQuery(Model):
     kind: Annotated[str, Field(max_length=100)] | None = Field(default=None, description="Unset: every kind.")
     subject: Annotated[str, Field(max_length=200)] | None = Field(default=None, description="Unset: of everything.")
     severity: Annotated[str, Field(max_length=100)] | None = Field(default=None, description="Unset: every one.")
-    before: Annotated[int, Field(ge=1, le=sys.maxsize, strict=False)] | None = Field(
-        default=None, description="Those with a smaller number: `next` of the page before."
+    limit: int = Field(default=100, strict=False, ge=1, le=1000, description="At most so many.")
+    cursor: Annotated[str, Field(max_length=100)] | None = Field(
+        default=None, description="`next` of the page before; unset: from the newest."
     )
-    most: Annotated[int, Field(ge=1, le=MOST_LISTED, strict=False)] = Field(default=100, description="At most so many.")
 
 
 class AlertPage(Model):
     """Alerts, the newest first. `next` is where the next page begins; null at the end."""
 
     alerts: list[AlertAnswer]
-    next: int | None
+    next: str | None
 
 
 class Alerts:
@@ -74,8 +73,8 @@ class Alerts:
         subject: str | None = None,
         severity: str | None = None,
         *,
-        before: int | None = None,
-        most: int = 100,
+        limit: int = 100,
+        cursor: str | None = None,
     ) -> AlertPage:
         """A page of alerts, the newest first.
 
@@ -83,21 +82,22 @@ class Alerts:
             kind: Only those of a kind.
             subject: Only those about what has this key.
             severity: Only those.
-            before: Only those with a smaller number: `next` of the page before.
-            most: How many at most, up to 1,000.
+            limit: How many at most, up to 1,000.
+            cursor: `next` of the page before; None for the newest.
 
         Raises:
-            InvalidInput: `before` or `most` is out of range.
+            InvalidInput: `limit` is out of range, or the cursor none that a page has given.
         """
-        query = asked(kind, subject, severity, before, most)
+        query = asked(kind, subject, severity, limit, cursor)
+        before = place("cursor", cursor, NEWEST)
         with self._host.reading() as reader:
-            found = reader.alerts(kind, subject, severity, query.before or sys.maxsize, query.most + 1)
-            page = found[: query.most]
+            found = reader.alerts(kind, subject, severity, before, query.limit + 1)
+            page = found[: query.limit]
             deliveries: dict[int, list[Delivery]] = {number: [] for number, _ in page}
             for kept in reader.deliveries(list(deliveries)):
                 deliveries[kept.alert].append(kept)
         alerts = [_answer(number, alert, deliveries[number]) for number, alert in page]
-        return AlertPage(alerts=alerts, next=page[-1][0] if len(found) > len(page) else None)
+        return AlertPage(alerts=alerts, next=str(page[-1][0]) if len(found) > len(page) else None)
 
 
 class RemoteAlerts:
@@ -112,22 +112,22 @@ class RemoteAlerts:
         subject: str | None = None,
         severity: str | None = None,
         *,
-        before: int | None = None,
-        most: int = 100,
+        limit: int = 100,
+        cursor: str | None = None,
     ) -> AlertPage:
         """See `Alerts.list`."""
-        query = asked(kind, subject, severity, before, most).model_dump(exclude_none=True)
+        query = asked(kind, subject, severity, limit, cursor).model_dump(exclude_none=True)
         return AlertPage.model_validate_json(self._ask("GET", f"/v1/alerts?{urlencode(query)}"))
 
 
-def asked(kind: str | None, subject: str | None, severity: str | None, before: int | None, most: int) -> AlertQuery:
+def asked(kind: str | None, subject: str | None, severity: str | None, limit: int, cursor: str | None) -> AlertQuery:
     """The query for a page of alerts.
 
     Raises:
         InvalidInput: It is none.
     """
     try:
-        return AlertQuery(kind=kind, subject=subject, severity=severity, before=before, most=most)
+        return AlertQuery(kind=kind, subject=subject, severity=severity, limit=limit, cursor=cursor)
     except ValidationError as error:
         raise InvalidInput.of(error) from error
 

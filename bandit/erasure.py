@@ -178,8 +178,10 @@ def _contains(text: str, unit: str) -> bool:
 
 
 def _struck(text: str, unit: str) -> str:
-    """A text without the name where that stands alone, not as a part of another one."""
-    return re.sub(rf"(?<![\w.@-]){re.escape(unit)}(?![\w@-]|\.\w)", ERASED, text)
+    """A text without the name, plain or as it stands in JSON, where it is not a part of another one."""
+    for name in {unit, json.dumps(unit)[1:-1]}:
+        text = re.sub(rf"(?<![\w.@-]){re.escape(name)}(?![\w@-]|\.\w)", ERASED, text)
+    return text
 
 
 def _struck_out(value: Any, unit: str) -> Any:

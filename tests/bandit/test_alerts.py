@@ -239,15 +239,17 @@ def test_a_transaction_that_fails_leaves_no_alert(engine, receiver):
 def test_the_list_has_pages_and_filters(engine):
     for number in range(5):
         alert(engine, "even" if number % 2 == 0 else "odd", str(number))
-    first = engine.alerts.list(most=2)
+    first = engine.alerts.list(limit=2)
     assert [each.message for each in first.alerts] == ["4", "3"]
-    second = engine.alerts.list(before=first.next, most=3)
+    second = engine.alerts.list(cursor=first.next, limit=3)
     assert [each.message for each in second.alerts] == ["2", "1", "0"]
     assert second.next is None
     assert [each.message for each in engine.alerts.list("odd").alerts] == ["3", "1"]
     assert engine.alerts.list(subject="other").alerts == engine.alerts.list(severity="info").alerts == []
-    with pytest.raises(InvalidInput, match="most: Input should be less than or equal to 1000"):
-        engine.alerts.list(most=1001)
+    with pytest.raises(InvalidInput, match="limit: Input should be less than or equal to 1000"):
+        engine.alerts.list(limit=1001)
+    with pytest.raises(InvalidInput, match="cursor: 'x' given, must be what the page before gave as next"):
+        engine.alerts.list(cursor="x")
 
 
 WRONG = [

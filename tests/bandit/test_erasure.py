@@ -185,3 +185,13 @@ def test_a_short_name_is_not_taken_for_a_part_of_another(engine):
     assert next(line[9] for line in everything(engine)["changes"]) is None
     engine.erase("1")
     assert [experiment.key for experiment in engine.list()] == ["a1", "b"]
+
+
+def test_a_name_beyond_ascii(engine):
+    engine.create(define("a"))
+    engine.update("a", {"description": "for Zo\u00eb"})
+    engine.update("a", {"description": "", "name": "x"})
+    engine.erase("Zo\u00eb")
+    left = everything(engine)["changes"]
+    assert "Zo" not in json.dumps(left)
+    assert "(erased)" in json.dumps(left)

@@ -20,6 +20,7 @@ from bandit.effects import Factorial
 from bandit.erasure import Erased
 from bandit.errors import BY_STATUS, FieldError, InvalidInput, MultiarmError
 from bandit.experiment import Experiment, StoredExperiment
+from bandit.health import Health
 from bandit.listing import MOST_ON_A_PAGE, Filters, Page
 from bandit.priors import Prior
 from bandit.remote import RemoteShelf, new_key
@@ -259,6 +260,10 @@ class Client:
         return Erased.model_validate_json(
             self._ask("POST", "/v1/units/erase", {"unit": unit}, idempotency_key or new_key())
         )
+
+    def health(self) -> Health:
+        """See `Engine.health`; of the worker process that answers."""
+        return Health.model_validate_json(self._ask("GET", "/v1/health"))
 
     def check(self) -> None:
         """See `Engine.check`."""

@@ -6,19 +6,53 @@ import logging
 import os
 import signal
 import subprocess
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from bandit import webhook
+from bandit import outbox, webhook
+from bandit.errors import Overloaded, StoreError
+from bandit.journal import Journal
 from bandit.outbox import Claim, identify
-from bandit.store import Alert
+from bandit.store import Alert, Delivery, Reader
 from bandit.webhook import NotDelivered
 
 _log = logging.getLogger("multiarm.alerts")
 _LEVELS = {"critical": logging.CRITICAL, "warning": logging.WARNING}
 MOST_SAID = 300
+MOST_AT_ONCE = 10
+PAUSES = (0.2, 1.0, 3.0)
+
+
+def deliver(
+    journal: Journal, reading: Callable[[], AbstractContextManager[Reader]], now: float, *, commands: bool
+) -> bool:
+    """Sends alerts that are due; true where there may be more. See `Engine.deliver`."""
+    with reading() as reader:
+        if not reader.outbox(now, 1):
+            return False
+    claims = journal.run(outbox.claim, MOST_AT_ONCE)
+    failures = send(claims, now, commands=commands)
+    _note(journal, [(claim.delivery, failure) for claim, failure in zip(claims, failures, strict=True)])
+    return len(claims) == MOST_AT_ONCE
+
+
+def _note(journal: Journal, outcomes: list[tuple[Delivery, NotDelivered | None]]) -> None:
+    """Notes what became of deliveries, and where the store is busy does so later: else they are sent again."""
+    for seconds in (*PAUSES, None):
+        try:
+            journal.run(outbox.note, outcomes)
+            journal.flush()
+        except (StoreError, Overloaded):
+            if seconds is None:
+                raise
+            time.sleep(seconds)
+        else:
+            return
 
 
 def send(claims: list[Claim], now: float, *, commands: bool) -> list[NotDelivered | None]:

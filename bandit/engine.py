@@ -21,7 +21,6 @@ from bandit import (
     erasure,
     lifecycle,
     listing,
-    outbox,
     priors,
     retention,
     target,
@@ -41,6 +40,7 @@ from bandit.effects import Factorial
 from bandit.erasure import Erased, ErasureRequest
 from bandit.errors import InvalidInput, MultiarmError, NotFound
 from bandit.experiment import Experiment, StoredExperiment
+from bandit.health import Health, examine
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
 from bandit.listing import Filters, Page
 from bandit.memory import Memory, load
@@ -60,7 +60,6 @@ from bandit.validation import Validation
 from policies import Duration, Policy
 
 MOST_IN_BATCH = 1000
-MOST_AT_ONCE = 10
 
 Answers = list[Any]
 Decisions = list[Decision | MultiarmError]
@@ -124,6 +123,7 @@ class Engine:
         self._clock = clock
         self._journal: Journal = (GroupCommit if durable else Background)(self._memory, clock)
         self._claiming = threading.Lock()
+        self._ticked_at: float | None = None
         self.alerts = Alerts(self)
         self.channels = Shelf(self, CHANNEL)
         self.settings = Configuration(self, outside)
@@ -653,6 +653,7 @@ class Engine:
         """
         more = self._journal.run(agenda.attend)
         self._journal.settle()
+        self._ticked_at = time.monotonic()
         return more
 
     def deliver(self, *, commands: bool = False) -> bool:
@@ -663,20 +664,8 @@ class Engine:
         Args:
             commands: Whether this process runs the commands of channels.
         """
-        now = self._clock()
-        with self.reading() as reader:
-            if not reader.outbox(now, 1):
-                return False
         with self._claiming:
-            claims = self._journal.run(outbox.claim, MOST_AT_ONCE)
-            self._journal.flush()
-        for claim, failure in zip(claims, delivery.send(claims, now, commands=commands), strict=True):
-            if failure is None:
-                self._journal.run(outbox.delivered, claim.delivery)
-            else:
-                self._journal.run(outbox.failed, claim.delivery, str(failure), failure.final)
-        self._journal.flush()
-        return len(claims) == MOST_AT_ONCE
+            return delivery.deliver(self._journal, self.reading, self._clock(), commands=commands)
 
     def check(self) -> None:
         """Does what a decision needs of the store, without deciding.
@@ -685,6 +674,11 @@ class Engine:
             StoreError: The store would refuse a decision.
         """
         self._journal.run(_nothing)
+
+    def health(self) -> Health:
+        """How every component is, and why."""
+        with self.reading() as reader:
+            return examine(reader, self._journal, self.check, self._store.path, self._ticked_at, self._clock())
 
     @contextmanager
     def reading(self) -> Iterator[Reader]:

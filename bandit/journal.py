@@ -44,6 +44,13 @@ class Journal(Protocol):
     def reading(self) -> AbstractContextManager[object]:
         """Holds off the writer where a snapshot would not."""
 
+    def waiting(self) -> int:
+        """How much waits to be written.
+
+        Raises:
+            StoreError: The store refuses what was run before.
+        """
+
     def close(self) -> None:
         """Flushes and ends."""
 
@@ -213,6 +220,10 @@ class GroupCommit:
         """See `Journal`."""
         return contextlib.nullcontext()
 
+    def waiting(self) -> int:
+        """See `Journal`: operations."""
+        return len(self._waiting)
+
     def close(self) -> None:
         """See `Journal`."""
 
@@ -300,6 +311,10 @@ class Background:
         """See `Journal`."""
         return self._writing
 
+    def waiting(self) -> int:
+        """See `Journal`: decisions and events."""
+        return self._memory.unwritten()
+
     def close(self) -> None:
         """See `Journal`."""
         self._closing.set()
@@ -328,6 +343,10 @@ class Ended:
         raise StoreUnusable(self._why)
 
     settle = flush
+
+    def waiting(self) -> int:
+        """See `run`."""
+        raise StoreUnusable(self._why)
 
     def reading(self) -> AbstractContextManager[object]:
         """See `run`."""

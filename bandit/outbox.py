@@ -14,10 +14,11 @@ from bandit.channels import CHANNEL, Channel
 from bandit.documents import all_of
 from bandit.memory import Memory
 from bandit.store import Alert, Batch, Delivery
+from bandit.webhook import NotDelivered
 
 MOST_TRIES = 14
 FIRST_PAUSE_SECONDS = 10.0
-CLAIM_SECONDS = 120.0
+CLAIM_SECONDS = 60.0  # twice as long as a try may take
 MOST_ERROR_LETTERS = 500
 
 
@@ -65,28 +66,28 @@ def claim(memory: Memory, most: int, now: float) -> list[Claim]:
     return claims
 
 
-def delivered(memory: Memory, delivery: Delivery, now: float) -> None:
-    """Notes that a claimed delivery has arrived."""
-    _keep(memory, delivery._replace(due_at=None, delivered_at=now, error=""))
+def note(memory: Memory, outcomes: list[tuple[Delivery, NotDelivered | None]], now: float) -> None:
+    """Notes what has become of claimed deliveries: that they have arrived, or when they are tried again, if they are.
 
-
-def failed(memory: Memory, delivery: Delivery, why: str, final: bool, now: float) -> None:
-    """Notes that a claimed delivery has not arrived, and when it is tried again, if it is.
-
-    What another process has done with it since, because this one took too long, stays.
+    What another process has done with one since, because this one took too long, stays.
     """
-    kept = next(
-        (found for found in memory.store.reader().deliveries([delivery.alert]) if found.channel == delivery.channel),
-        delivery,
-    )
-    if (kept.tries, kept.delivered_at) != (delivery.tries, None):
-        return
-    why = why[:MOST_ERROR_LETTERS]
-    if final or delivery.tries >= MOST_TRIES:
-        tries = f"{delivery.tries} tries" if delivery.tries > 1 else "one try"
-        _keep(memory, delivery._replace(due_at=None, error=f"given up after {tries}: {why}"))
-    else:
-        _keep(memory, delivery._replace(due_at=now + pause(delivery.tries), error=why))
+    for delivery, failure in outcomes:
+        if failure is None:
+            _keep(memory, delivery._replace(due_at=None, delivered_at=now, error=""))
+        elif _current(memory, delivery):
+            why = str(failure)[:MOST_ERROR_LETTERS]
+            if failure.final or delivery.tries >= MOST_TRIES:
+                tries = f"{delivery.tries} tries" if delivery.tries > 1 else "one try"
+                _keep(memory, delivery._replace(due_at=None, error=f"given up after {tries}: {why}"))
+            else:
+                _keep(memory, delivery._replace(due_at=now + pause(delivery.tries), error=why))
+
+
+def _current(memory: Memory, delivery: Delivery) -> bool:
+    """Whether nobody has claimed or delivered it since it was claimed here."""
+    stored = memory.store.reader().deliveries([delivery.alert])
+    kept = next((found for found in stored if found.channel == delivery.channel), delivery)
+    return (kept.tries, kept.delivered_at) in ((delivery.tries, None), (delivery.tries - 1, None))
 
 
 def pause(tries: int) -> float:

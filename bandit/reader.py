@@ -346,6 +346,9 @@ class SQLiteReader:
             (experiment, metric),
         )
 
+    def schema(self) -> int:
+        return int(self._read("PRAGMA user_version")[0][0])
+
     def tables(self) -> dict[str, tuple[str, ...]]:
         rows = self._read(
             "SELECT tables.name, columns.name FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns"

@@ -426,6 +426,9 @@ class Reader(Protocol):
     def log(self, experiment: int) -> Iterator[TrialRow]:
         """Every decision of an experiment as `trials` has them, in their order, a few in memory at a time."""
 
+    def schema(self) -> int:
+        """The version of the tables."""
+
     def tables(self) -> dict[str, tuple[str, ...]]:
         """The name of every table, with its columns."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 _EXTRA = (
     *("request_id", "method", "route", "status", "duration_ms", "db", "address"),
-    *("alert", "kind", "subject", "severity"),
+    *("reason", "alert", "kind", "subject", "severity"),
 )
 
 access = logging.getLogger("multiarm.access")

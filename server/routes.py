@@ -3,17 +3,14 @@
 from pydantic import Field
 
 from bandit import ChooseRequest, Engine, Experiment, Results, StoredExperiment
-from bandit.alerts import AlertPage, AlertQuery
-from bandit.channels import ChannelAnswer
 from bandit.counterfactual import Counterfactual
 from bandit.decision import DecisionAnswer
-from bandit.erasure import Erased, ErasureRequest
 from bandit.model import Model
 from bandit.priors import Prior
 from bandit.results import Quality, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, StatusAnswer
 from bandit.sample_size import SampleSize, SampleSizeRequest
-from server import documents, oversight
+from server import oversight, watching
 from server.management import (
     Clone,
     CounterfactualQuery,
@@ -26,7 +23,6 @@ from server.management import (
 )
 from server.operations import Operations
 from server.route import TAKES_BODY, Route, changes_of
-from server.watching import Watching
 
 
 class Health(Model):
@@ -38,7 +34,6 @@ class Health(Model):
 def table(engine: Engine, operations: Operations) -> list[Route]:
     """Every route that speaks JSON."""
     manage = Management(engine)
-    watch = Watching(engine)
     experiment = "/v1/experiments/<key>"
     decides = ((*TAKES_BODY, 404, 409, 503), 200)
     batch = ((*TAKES_BODY, 503), 200, True)
@@ -127,11 +122,7 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
             asks=CounterfactualQuery,
         ),
         Route("GET", "/v1/metrics/<key>/prior", "read", manage.prior, None, Prior, (404, 422, 503), asks=PriorQuery),
-        Route("POST", "/v1/units/erase", "admin", watch.erase, ErasureRequest, Erased, (*TAKES_BODY, 503)),
-        Route("GET", "/v1/alerts", "read", watch.alerts, None, AlertPage, (422, 503), asks=AlertQuery),
-        *documents.routes(
-            engine.channels, "/v1/channels", reads="admin", writes="admin", shows=ChannelAnswer, show=watch.channel
-        ),
+        *watching.routes(engine),
         Route("POST", "/v1/sample-size", "read", manage.sample_size, SampleSizeRequest, SampleSize, TAKES_BODY),
         Route("GET", "/healthz", "public", _alive, None, Health, ()),
         Route("GET", "/readyz", "public", ready, None, Health, (503,)),

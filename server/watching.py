@@ -1,15 +1,19 @@
-"""What happened and how the system is, over HTTP."""
+"""What happened, how the system is, and who is to be forgotten, over HTTP."""
 
 from typing import Any
 
 from bandit import Engine
+from bandit.alerts import AlertPage, AlertQuery
 from bandit.channels import Channel, ChannelAnswer
-from bandit.erasure import ErasureRequest
+from bandit.erasure import Erased, ErasureRequest
+from bandit.health import Health
+from server import documents
 from server.operations import idempotency_key
+from server.route import TAKES_BODY, Route
 
 
 class Watching:
-    """Alerts, their channels, and the health of every component.
+    """Alerts, their channels, the health of every component, and erasure.
 
     Raises (all of them):
         MultiarmError: The engine refused.
@@ -22,6 +26,10 @@ class Watching:
         """List alerts, the newest first, with how far they are on their way."""
         return self._engine.alerts.list(**asked).model_dump_json().encode()
 
+    def health(self, body: bytes, token: str | None) -> bytes:  # noqa: ARG002
+        """Read how every component is, and why."""
+        return self._engine.health().model_dump_json().encode()
+
     def erase(self, body: bytes, token: str | None) -> bytes:
         """Take a unit's name, and what tells of it, out of all that is stored."""
         unit = ErasureRequest.model_validate_json(body).unit
@@ -32,3 +40,16 @@ class Watching:
     def channel(channel: Channel) -> ChannelAnswer:
         """A channel without its secret."""
         return ChannelAnswer(**channel.model_dump(include=set(ChannelAnswer.model_fields)))
+
+
+def routes(engine: Engine) -> list[Route]:
+    """The routes of what is watched."""
+    watching = Watching(engine)
+    return [
+        Route("GET", "/v1/alerts", "read", watching.alerts, None, AlertPage, (422, 503), asks=AlertQuery),
+        *documents.routes(
+            engine.channels, "/v1/channels", reads="admin", writes="admin", shows=ChannelAnswer, show=watching.channel
+        ),
+        Route("GET", "/v1/health", "read", watching.health, None, Health, (503,)),
+        Route("POST", "/v1/units/erase", "admin", watching.erase, ErasureRequest, Erased, (*TAKES_BODY, 503)),
+    ]

@@ -7,9 +7,10 @@ import threading
 import pytest
 from receiver import SECRET, Receiver, verified
 
-from bandit import Engine, InvalidInput, NotFound, outbox
+from bandit import Engine, InvalidInput, NotFound, Overloaded, StoreBusy, outbox
 from bandit.channels import Channel
 from bandit.store import Alert
+from bandit.webhook import NotDelivered
 
 LOG = {"key": "log", "type": "log"}
 
@@ -209,8 +210,28 @@ def test_a_worker_that_was_late_does_not_undo_what_another_did(path, clock, rece
         (claim,) = engine._journal.run(outbox.claim, 10)
         clock.now += outbox.CLAIM_SECONDS
         engine.deliver()
-        engine._journal.run(outbox.failed, claim.delivery, "too late", False)
+        engine._journal.run(outbox.note, [(claim.delivery, NotDelivered("too late"))])
         assert deliveries(engine)[0].status == "delivered"
+
+
+def test_a_store_that_is_busy_for_a_moment_makes_nothing_sent_twice(path, monkeypatch, receiver):
+    with Engine(path) as engine:
+        engine.channels.create(hook(receiver))
+        alert(engine)
+        run, refusals = engine._journal.run, [StoreBusy("held by another process"), Overloaded("too much waits")]
+
+        def busy(function, *arguments):
+            if function is outbox.note and refusals:
+                raise refusals.pop()
+            return run(function, *arguments)
+
+        monkeypatch.setattr(engine._journal, "run", busy)
+        monkeypatch.setattr("bandit.delivery.PAUSES", (0.0, 0.0, 0.0))
+        engine.deliver()
+        engine.deliver()
+        assert refusals == []
+        assert deliveries(engine)[0].status == "delivered"
+        assert len(receiver.got) == 1
 
 
 def test_a_try_that_was_the_last_and_was_interrupted(path, clock, receiver):

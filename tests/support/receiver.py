@@ -48,7 +48,7 @@ class Receiver:
     def wait(self, count, seconds=30.0):
         """What arrived, once it is so much."""
         with self.arrived:
-            assert self.arrived.wait_for(lambda: len(self.got) >= count, seconds), self.got
+            assert self.arrived.wait_for(lambda: len(self.got) >= count, seconds), f"only {len(self.got)} of {count}"
             return list(self.got)
 
     def ids(self):

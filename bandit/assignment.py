@@ -10,6 +10,10 @@ A fixed split is recomputable in any language from the salt, the unit and the va
 The `u` are independent and uniform, so `-ln(u) / weight` is exponential with rate `weight` and a variant wins with
 exactly its share of the weights (Thaler and Ravishankar 1998; Schindelhauer and Schomaker 2005 for weights). Since no
 variant's score depends on another, a change of weights moves only the units that must move.
+
+Who takes part at all is another hash, `share`: with `seed` as above, of a salt of its own, and `z` SplitMix64's
+finaliser of `seed`, the share is `(z >> 11) / 2**53`. A unit is in a percentage where its share is less than
+percentage / 100.
 """
 
 import math
@@ -47,6 +51,18 @@ def rendezvous(salt: str, unit: str, marks: Sequence[int], weights: Sequence[flo
             if score < least:
                 winner, least = index, score
     return winner
+
+
+def share(salt: str, unit: str) -> float:
+    """A unit's place in [0, 1) under a salt: uniform over units, and independent between salts.
+
+    Every share of units is taken by it: a percentage of traffic, a slice of a layer, a holdout. What is below a bound
+    stays below a greater one, so a percentage that grows only ever adds units.
+    """
+    z = int.from_bytes(sha256(f"{salt}/{unit}".encode()).digest()[:8])
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+    return ((z ^ (z >> 31)) >> 11) / 9007199254740992.0
 
 
 class Allocation:

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from bandit.alerts import RemoteAlerts
 from bandit.audit import Audit
 from bandit.channels import ChannelAnswer
+from bandit.cohort import Cohort
 from bandit.counterfactual import Counterfactual
 from bandit.decision import ChooseRequest, Decision
 from bandit.effects import Factorial
@@ -70,6 +71,7 @@ class Client:
             timeout=urllib3.Timeout(connect=timeout, read=timeout),
             headers={**(headers or {}), "Content-Type": "application/json", "Accept": "application/json"},
         )
+        self.cohorts = RemoteShelf(self._ask, "/v1/cohorts", Cohort)
 
         self.alerts = RemoteAlerts(self._ask)
         self.channels = RemoteShelf(self._ask, "/v1/channels", ChannelAnswer)
@@ -79,6 +81,7 @@ class Client:
         experiment: str,
         unit: str | None = None,
         *,
+        units: Mapping[str, str] | None = None,
         context: Mapping[str, Any] | None = None,
         attributes: Mapping[str, Any] | None = None,
         eligible: Sequence[str] | None = None,
@@ -89,6 +92,7 @@ class Client:
         request = {
             "experiment": experiment,
             "unit": unit,
+            "units": None if units is None else dict(units),
             "context": None if context is None else dict(context),
             "attributes": None if attributes is None else dict(attributes),
             "eligible": None if eligible is None else list(eligible),
@@ -362,7 +366,9 @@ def _item(answer: Any) -> Any:
 
 
 def _decision(answer: dict[str, Any]) -> Decision:
-    return Decision(answer["decision_id"], *(answer[name] for name in Decision._fields[1:]))
+    shadow = tuple(_decision(other) for other in answer.get("shadow", ()))
+    fields = {name: answer[name] for name in Decision._fields[1:-1]}
+    return Decision(id=answer["decision_id"] or "", shadow=shadow, **fields)
 
 
 def _status(answer: dict[str, str]) -> str:

@@ -5,19 +5,34 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import ConfigDict, Field, JsonValue, ValidationError, field_validator
+from pydantic import ConfigDict, Field, JsonValue, ValidationError, ValidationInfo, field_validator
 from pydantic_core import InitErrorDetails, from_json, to_json
 
+from bandit.eligibility import Unit
 from bandit.errors import NotFound
-from bandit.model import Model
+from bandit.model import Key, Model
 
 MOST_JSON_BYTES = 16_384
 MOST_DEPTH = 20
 
 Name = Annotated[str, Field(min_length=1, max_length=100, description="A key; one that does not exist is unknown.")]
-Unit = Annotated[str, Field(min_length=1, max_length=256)]
 IdempotencyKey = Annotated[str, Field(min_length=1, max_length=256)]
-Reason = Literal["drawn", "holdout", "hashed", "sticky", "reassigned"]
+Reason = Literal[
+    "drawn",
+    "holdout",
+    "hashed",
+    "round_robin",
+    "sticky",
+    "reassigned",
+    "forced",
+    "control",
+    "shadow",
+    "not_targeted",
+    "not_in_layer",
+    "not_in_traffic",
+    "held_out",
+    "experiments_off",
+]
 
 
 class ChooseRequest(Model):
@@ -28,11 +43,21 @@ class ChooseRequest(Model):
 
     experiment: Name
     unit: Unit | None = Field(default=None, description="Who is assigned; without one, nothing is remembered.")
+    units: dict[Key, Unit] | None = Field(
+        default=None, max_length=20, description="Units by kind, instead of `unit`: each experiment assigns one kind."
+    )
     context: dict[str, JsonValue] | None = Field(default=None, description="Features that a policy reads.")
     attributes: dict[str, JsonValue] | None = Field(default=None, description="What targeting and segments read.")
     eligible: list[Name] | None = Field(default=None, min_length=1, max_length=1000, description="Unset: all variants.")
     defer: bool = Field(default=False, description="Count for nothing until activated.")
     idempotency_key: IdempotencyKey | None = Field(default=None, description="Repeats get the same decision.")
+
+    @field_validator("units")
+    @classmethod
+    def _is_alone(cls, value: dict[str, str] | None, info: ValidationInfo) -> dict[str, str] | None:
+        if value is not None and info.data.get("unit") is not None:
+            raise ValueError("give unit or units, not both")
+        return value
 
     @field_validator("context", "attributes")
     @classmethod
@@ -56,6 +81,9 @@ class Decision(NamedTuple):
 
     `config` is shared by all decisions for the variant: read it, do not change it. `epoch` and `propensity` are those
     of the draw, so for a unit that keeps its variant, of its first decision.
+
+    A unit that takes no part has the control, an empty `id` and epoch 0: nothing was logged, and there is nothing to
+    reward. `shadow` holds the decisions of a shadow experiment that are not served.
     """
 
     id: str
@@ -65,18 +93,20 @@ class Decision(NamedTuple):
     propensity: float
     epoch: int
     reason: str
+    shadow: "tuple[Decision, ...]" = ()
 
 
 class DecisionAnswer(Model):
-    """A decision as JSON."""
+    """A decision as JSON. `shadow` is there where the experiment is a shadow: the decisions that were not served."""
 
-    decision_id: str
+    decision_id: str | None = Field(description="Null where the unit takes no part, and nothing was logged.")
     experiment: str
     variant: str
     config: JsonValue
     propensity: float
     epoch: int
     reason: Reason
+    shadow: "list[DecisionAnswer]" = Field(default_factory=list)
 
 
 _ID = re.compile("[0-7][0-9a-f]{15}").fullmatch

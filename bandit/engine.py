@@ -32,7 +32,8 @@ from bandit.alerts import Alerts
 from bandit.archive import Manifest
 from bandit.audit import Audit
 from bandit.channels import CHANNEL
-from bandit.choose import activate, choose
+from bandit.choose import choose
+from bandit.cohort import COHORT
 from bandit.configuration import Configuration
 from bandit.counterfactual import Counterfactual, counterfactual
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
@@ -40,6 +41,7 @@ from bandit.effects import Factorial
 from bandit.erasure import Erased, ErasureRequest
 from bandit.errors import InvalidInput, MultiarmError, NotFound
 from bandit.experiment import Experiment, StoredExperiment
+from bandit.exposure import activate
 from bandit.health import Health, examine
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
 from bandit.listing import Filters, Page
@@ -127,6 +129,7 @@ class Engine:
         self.alerts = Alerts(self)
         self.channels = Shelf(self, CHANNEL)
         self.settings = Configuration(self, outside)
+        self.cohorts = Shelf(self, COHORT)
         os.register_at_fork(after_in_child=partial(_forked, weakref.ref(self)))
 
     def choose(
@@ -134,6 +137,7 @@ class Engine:
         experiment: str,
         unit: str | None = None,
         *,
+        units: Mapping[str, str] | None = None,
         context: Mapping[str, Any] | None = None,
         attributes: Mapping[str, Any] | None = None,
         eligible: Sequence[str] | None = None,
@@ -145,6 +149,7 @@ class Engine:
         Args:
             experiment: The key of a running experiment.
             unit: Who is assigned; a sticky experiment keeps its variant for it.
+            units: Units by kind, such as user and session, instead of `unit`: the experiment assigns one of its kind.
             context: What the policy reads: for each feature that the experiment declares a number, or an object with
                 a number for each variant. Without declared features, anything that is worth keeping with the decision.
             attributes: What targeting and segments read.
@@ -161,6 +166,8 @@ class Engine:
         given: dict[str, Any] = {"experiment": experiment}
         if unit is not None:
             given["unit"] = unit
+        if units is not None:
+            given["units"] = dict(units)
         if context is not None:
             given["context"] = dict(context)
         if attributes is not None:

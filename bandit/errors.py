@@ -145,5 +145,5 @@ def path(location: tuple[int | str, ...]) -> str:
 def _message(message: str, given: object) -> str:
     message = message.removeprefix("Value error, ")
     if isinstance(given, (str, int, float)) or given is None:
-        return f"{message}, given {given!r}"[:300]
-    return message[:300]
+        return f"{message[:600]}, given {given!r}"[:700]
+    return message[:600]

@@ -60,12 +60,17 @@ class Evidence:
     @property
     def masked(self) -> bool:
         """Whether callers restricted the eligible arms, so that an epoch drew from several distributions."""
-        return any(row.eligible for row in self._logged)
+        return not self.shadow and any(row.eligible for row in self._logged)
 
     @property
     def moved(self) -> bool:
         """Whether not every trial was drawn from the same distribution."""
-        return self.contextual or len({row.probabilities for row in self._logged}) > 1
+        return self.contextual or (not self.shadow and len({row.probabilities for row in self._logged}) > 1)
+
+    @property
+    def shadow(self) -> bool:
+        """Whether every variant decides each time, so that none was drawn from several."""
+        return self.running.experiment.type == "shadow"
 
     def sample(self, arm: int, metric: int) -> Sample:
         """The values of a metric that one arm's trials have."""

@@ -6,6 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from bandit.conditions import Condition
+from bandit.eligibility import MOST_FORCED, MOST_SEGMENTS, Assignment, Layer, Segment, Unit
+from bandit.eligibility import check as check_assignment
 from bandit.errors import WrongState
 from bandit.factors import MOST_FACTORS, MOST_VARIANTS, Factor, Fraction, check, combined
 from bandit.instant import Instant
@@ -14,7 +17,7 @@ from bandit.model import GREATEST, Key, Model, Text
 from bandit.variant import Variant
 from policies import AnyPolicy, Duration, Fixed, LinThompson, Policy, ThompsonBeta, ThompsonNormal
 
-Type = Literal["bandit", "ab_test", "feature_flag"]
+Type = Literal["bandit", "ab_test", "feature_flag", "shadow"]
 Status = Literal["draft", "running", "paused", "completed", "stopped", "archived"]
 
 MOST_FEATURES = 50
@@ -125,7 +128,9 @@ class Experiment(Model):
     tags: list[Annotated[str, Field(max_length=100)]] = Field(default_factory=list, max_length=100)
     target: Target | None = Field(default=None, description="What is experimented on.")
     type: Type = Field(
-        default="bandit", description="An ab_test has a fixed split; a feature_flag has one unless a policy is given."
+        default="bandit",
+        description="An ab_test has a fixed split; a feature_flag has one unless a policy is given; a shadow serves "
+        "the control, and decides for the others beside it.",
     )
     factors: list[Factor] = Field(
         default_factory=list,
@@ -149,6 +154,25 @@ class Experiment(Model):
     sticky: bool = Field(default=True, description="Whether a unit keeps its variant.")
     trial: Literal["unit", "decision"] | None = Field(default=None, description="Unset: `unit` if sticky.")
     salt: Text = Field(default="", description="Seeds the hash of a fixed split; unset: the key.")
+    targeting: Condition | None = Field(default=None, description="Who takes part; unset: everyone.")
+    layer: Layer | None = Field(default=None, description="Excludes the units of other slices; unset: of none.")
+    traffic: float = Field(default=100.0, ge=0.0, le=100.0, description="Percent of the units that take part.")
+    ramp: Duration | None = Field(default=None, gt=0.0, description="The traffic grows to that over this time.")
+    unit_kind: Key = Field(default="user", description="Which of a request's `units` is assigned.")
+    sticky_for: Duration | None = Field(
+        default=None, gt=0.0, description="How long a unit keeps its variant from its draw on; unset: for good."
+    )
+    forced: dict[Unit, Key] = Field(
+        default_factory=dict, max_length=MOST_FORCED, description="Variants of units that test; they never count."
+    )
+    assignment: Assignment | None = Field(
+        default=None, description="How a fixed split assigns; unset: by hash if sticky, else at random."
+    )
+    segments: list[Segment] = Field(
+        default_factory=list,
+        max_length=MOST_SEGMENTS,
+        description="Weights of a fixed split for some units; the first that matches holds.",
+    )
     reweight: Reweight = Reweight()
     alarm: Alarm | None = Field(default=None, description="Watches for changes of what the arms earn; unset: none.")
     cost: Cost | None = Field(default=None, description="What the policy's choices may cost; unset: no limit.")
@@ -242,6 +266,7 @@ class Experiment(Model):
         if self.start_at is not None and self.end_at is not None and self.start_at >= self.end_at:
             raise ValueError(f"end_at: must be after start_at ({self.start_at:.0f}), given {self.end_at:.0f}")
         self._settle_policy()
+        self._settle_assignment()
         return self
 
     def _settle_variants(self) -> None:
@@ -289,6 +314,23 @@ class Experiment(Model):
                 f"policy: {self.resolved_policy.name!r} is sound only for bounded rewards; "
                 f"give {' and '.join(map(repr, self.goals))} a lower and an upper bound, or take {other!r}"
             )
+
+    def _settle_assignment(self) -> None:
+        check_assignment(self.variants, self.segments, self.forced, self.assignment)
+        fixed = isinstance(self.policy, Fixed)
+        if self.type == "shadow" and not fixed:
+            raise ValueError(f"policy: a shadow learns nothing, given {self.resolved_policy.name!r}")
+        if self.type == "shadow" and self.forced:
+            raise ValueError("forced: a shadow experiment serves the control to everybody")
+        for field in ("assignment", "segments"):
+            if getattr(self, field) and (not fixed or self.type == "shadow"):
+                what = "a shadow" if self.type == "shadow" else repr(self.resolved_policy.name)
+                raise ValueError(f"{field}: goes with a fixed split, not with {what}")
+        if self.assignment == "round_robin" and (self.segments or self.floor or self.reweight.holdout):
+            raise ValueError("assignment: 'round_robin' goes without segments, floor and holdout")
+        if not self.sticky and (self.sticky_for is not None or self.assignment == "hash"):
+            field = "assignment" if self.sticky_for is None else "sticky_for"
+            raise ValueError(f"{field}: only sticky units keep a variant")
 
     @property
     def _counts(self) -> bool:

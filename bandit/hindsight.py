@@ -10,14 +10,14 @@ import numpy as np
 
 from bandit.errors import InvalidInput
 from bandit.follower import Follower
-from bandit.running import Running
+from bandit.running import Running, arms_of
 from bandit.statistics.arm_means import ArmMeans
 from bandit.statistics.logged import logged
 from bandit.statistics.tally import Tally, tally
 from bandit.store import TrialRow
 from bandit.trial import Outcome, Record
 
-DRAWN = frozenset({"drawn", "holdout", "hashed"})
+DRAWN = frozenset({"drawn", "holdout", "hashed", "round_robin"})
 """Reasons of decisions that were drawn anew: a repeated one has the propensity of an earlier draw, and where a unit got
 another variant, that depends on the one it had."""
 
@@ -71,7 +71,7 @@ class Hindsight:
             return None
         logging = json.loads(trial.probabilities)
         known = len(logging)  # a variant that came later was not eligible
-        members = json.loads(head.eligible) if head.eligible else range(known)
+        members = arms_of(head.eligible) if head.eligible else range(known)
         arms = tuple(arm for arm in members if follower.running.base[arm] > 0.0)
         if not arms:
             self.left_out["ineligible"] += 1

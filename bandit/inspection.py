@@ -178,7 +178,8 @@ def _points(
 
 
 def _of_units(reader: Reader, running: Running) -> Iterable[Finding]:
-    if running.experiment.sticky and (found := quality.crossed(*reader.crossed(running.id))):
+    one_each = running.experiment.sticky and running.experiment.type != "shadow"
+    if one_each and (found := quality.crossed(*reader.crossed(running.id))):
         yield found
 
 

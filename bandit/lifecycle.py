@@ -7,9 +7,12 @@ from pydantic import ValidationError
 
 from bandit import settings
 from bandit.actor import By
+from bandit.cohort import check_cohorts
+from bandit.conditions import Condition
 from bandit.difference import written
 from bandit.errors import FieldError, InvalidInput, WrongState
 from bandit.experiment import Analysis, Experiment, Status, StoredExperiment
+from bandit.layers import check_layer
 from bandit.memory import Memory
 from bandit.model import Model
 from bandit.running import Running
@@ -30,7 +33,11 @@ TRANSITIONS: Mapping[Action, tuple[tuple[Status, ...], Status]] = {
 # What may change to the end: words, and how results are read.
 READABLE = frozenset({"name", "description", "hypothesis", "owner", "tags", "target", "analysis"})
 # What may change once units have been assigned: that, and how the next ones are drawn. Not what the ledger means.
-CHANGEABLE = READABLE | {"policy", "reweight", "variants", "cost", "plan", "end_at"}
+CHANGEABLE = (
+    READABLE
+    | {"policy", "reweight", "variants", "cost", "plan", "end_at"}
+    | {"targeting", "traffic", "ramp", "forced", "segments"}
+)
 CHANGEABLE_OF_VARIANT = frozenset({"name", "description", "config", "weight"})
 CHANGEABLE_OF_METRIC = frozenset({"name", "minimum_effect", "method"})
 DAY = 86_400.0
@@ -55,6 +62,7 @@ def create(memory: Memory, experiment: Experiment, by: By, now: float) -> Stored
     by.actor.check(owner)
     given = {**definition(experiment), "analysis": settings.with_defaults(memory, experiment)}
     stored = StoredExperiment.model_validate({**given, "owner": owner, "created_at": now})
+    check_cohorts(memory, _conditions(stored))
     number = max([reader.last_experiment(), *memory.by_id]) + 1  # the store knows only what is written
     memory.batch.experiments[number] = ExperimentRow(
         number, stored.key, stored.model_dump_json(exclude={"epoch"}), stored.status
@@ -83,6 +91,8 @@ def transition(memory: Memory, key: str, action: Action, reason: str, by: By, no
     allowed, after = TRANSITIONS[action]
     if before not in allowed:
         raise WrongState(f"experiment {key!r} is {before}; only {' or '.join(allowed)} allows {action!r}")
+    if action == "start":
+        check_layer(memory, running.experiment)
     update: dict[str, Any] = {"status": after}
     if action == "start":
         if (end_at := running.experiment.end_at) is not None and end_at <= now:
@@ -128,12 +138,19 @@ def update(memory: Memory, key: str, changes: Mapping[str, Any], by: By, now: fl
     check_methods(new)
     check_times(new, now, old)
     _refuse(old, _frozen(old, new))
+    check_cohorts(memory, _conditions(new))
     running = memory.replace(running, new)
-    weighing = ("policy", "reweight", "variants", "cost")
+    weighing = ("policy", "reweight", "variants", "cost", "segments")
     if new.started_at is not None and any(getattr(old, field) != getattr(new, field) for field in weighing):
         memory.begin_epoch(running, now, anew=True)
     note(memory, running, "update", old.status, written(definition(old), definition(new)), by, now)
     return standing(running)
+
+
+def _conditions(experiment: Experiment) -> dict[str, Condition | None]:
+    """Every condition of an experiment, by its field."""
+    segments = {f"segments[{place}].when": segment.when for place, segment in enumerate(experiment.segments)}
+    return {"targeting": experiment.targeting, **segments}
 
 
 def _derived(old: StoredExperiment) -> set[str]:

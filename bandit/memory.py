@@ -228,7 +228,7 @@ class Memory:
         if logged := self.store.reader().epoch(*place):
             allocation = running.allocate(mask, json.loads(logged.weights))
         else:
-            weights, members = running.weights, running.members(mask)
+            weights, members = running.configured(mask), running.members(mask)
             if mask and sum(weights[arm] for arm in members) <= 0.0:
                 weights = running.learner.weights(now, members)
             allocation = running.allocate(mask, weights)

@@ -224,6 +224,8 @@ def days(experiment: StoredExperiment, now: float) -> float:
 
 def current(running: Running, epoch: EpochRow | None) -> list[float]:
     """The probabilities in force; those that the configured weights give, before the start and without a context."""
+    if running.experiment.type == "shadow":
+        return [float(arm == running.control) for arm in range(len(running.keys))]
     if epoch is None or running.contextual is not None:
         return running.distribution(EVERYONE, running.base).probabilities
     probabilities: list[float] = json.loads(epoch.probabilities)

@@ -10,6 +10,7 @@ from bandit.contextual import ContextualLearner
 from bandit.cost import Costs
 from bandit.errors import InvalidInput
 from bandit.experiment import StoredExperiment
+from bandit.gate import gate_of, of_segment
 from bandit.learner import Cadence, Learner
 from policies import Fixed
 
@@ -33,6 +34,7 @@ class Running:
         "cadence",
         "configs",
         "contextual",
+        "control",
         "cost",
         "costs",
         "defaults",
@@ -41,7 +43,9 @@ class Running:
         "experiment",
         "fixed",
         "full",
+        "gate",
         "half_life",
+        "hashed",
         "id",
         "inherited",
         "keys",
@@ -68,9 +72,14 @@ class Running:
         self.arms = {key: arm for arm, key in enumerate(self.keys)}
         self.configs = [variant.config for variant in variants]
         self.marks = [mark(key) for key in self.keys]
-        total = sum(variant.weight for variant in variants)
-        self.base = [variant.weight / total for variant in variants]
+        self.gate = gate_of(experiment)
+        weights = [variant.weight for variant in variants]
+        if self.gate is not None and self.gate.shadow:
+            weights = [float(weight > 0.0) for weight in weights]  # all of them decide, each time
+        self.base = _shares(weights)
         self.full = tuple(arm for arm, weight in enumerate(self.base) if weight > 0.0)
+        marked = (arm for arm, variant in enumerate(variants) if variant.is_control)
+        self.control = next(marked, self.full[0])
         self.metrics = {metric.key: index for index, metric in enumerate(experiment.metrics)}
         self.primary = self.metrics[experiment.primary.key]
         self.bounds = [metric.bounds for metric in experiment.metrics]
@@ -86,6 +95,7 @@ class Running:
             if metric.window is not None and metric.missing != "wait"
         ]
         self.fixed = isinstance(experiment.policy, Fixed)
+        self.hashed = self.fixed and experiment.assignment in (None, "hash")
         self.every = experiment.reweight.every
         self.half_life = experiment.resolved_policy.half_life
         self.periodic = self.half_life is not None or experiment.alarm is not None
@@ -137,7 +147,28 @@ class Running:
 
     def members(self, mask: str) -> tuple[int, ...]:
         """The arms of a mask."""
-        return tuple(json.loads(mask)) if mask else self.full
+        return tuple(arms_of(mask)) if mask else self.full
+
+    def narrowed(self, mask: str, segment: int) -> str:
+        """The mask of a segment's arms among those of another mask.
+
+        Raises:
+            InvalidInput: There are none.
+        """
+        weights = self._of_segment(segment)
+        arms = [arm for arm in self.members(mask) if weights[arm] > 0.0]
+        if not arms:
+            raise InvalidInput.field("eligible", f"segments[{segment}] gives every variant given weight 0")
+        return of_segment(segment, arms)
+
+    def configured(self, mask: str) -> list[float]:
+        """The weights of the epoch, or of the segment that a mask names."""
+        found = json.loads(mask) if mask else None
+        return self._of_segment(found["segment"]) if isinstance(found, dict) else self.weights
+
+    def _of_segment(self, segment: int) -> list[float]:
+        weights = self.experiment.segments[segment].weights
+        return _shares([weights.get(key, 0.0) for key in self.keys])
 
     def stale(self, now: float) -> bool:
         """Whether something was learnt, or enough forgotten, since the weights were computed `every` ago or earlier."""
@@ -188,3 +219,15 @@ class Running:
         """The distribution over the arms of a mask that follows from the policy's weights."""
         experiment = self.experiment
         return Allocation(weights, self.base, self.members(mask), experiment.floor, experiment.reweight.holdout)
+
+
+def arms_of(mask: str) -> list[int]:
+    """The arms that a mask names: those that a caller allowed, or among them those of a segment."""
+    found = json.loads(mask)
+    arms: list[int] = found["arms"] if isinstance(found, dict) else found
+    return arms
+
+
+def _shares(weights: list[float]) -> list[float]:
+    total = sum(weights)
+    return [weight / total for weight in weights]

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from bandit.contextual import increments
+from bandit.exposure import FORCED
 from bandit.memory import load
 from bandit.reward import aggregate, judge
 from bandit.running import Running
@@ -123,6 +124,8 @@ def _draws(records: dict[int, Record], probabilities: dict[int, list[float]]) ->
     for record in records.values():
         row = record.row
         expected = probabilities[row.id][row.variant] if probabilities[row.id] else None
+        if row.reason == FORCED:
+            expected = 1.0
         if row.propensity != expected or row.propensity <= 0.0:
             yield Difference(f"decision {row.id:016x}: propensity", row.propensity, expected)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, table
 
-PARTS = ("weights", "inprocess", "contexts", "tables", "reports", "http", "startup", "footprint")
+PARTS = ("weights", "inprocess", "contexts", "simulation", "tables", "reports", "http", "startup", "footprint")
 PEERS = ("numba", "flask", "granian", "river", "mabwiser", "polars", "tea-tasting")
 RESULTS = Path(__file__).parent / "results.json"
 

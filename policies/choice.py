@@ -3,10 +3,20 @@
 import numpy as np
 
 from policies.kernel import Array, kernel
-from policies.statistics import COUNT
+from policies.statistics import COUNT, SUM
 
+Leader = tuple[int, float, int]
+"""The arm that leads so far, its index, and how many arms have that index."""
+NOBODY: Leader = (0, -np.inf, 0)
 NEGLIGIBLE = 1e-9
 """An arm with less than this many trials counts as untried: corrections and forgetting leave a residue of rounding."""
+
+
+@kernel
+def mean_reward(row: Array) -> float:
+    """The mean of an arm's rewards, from its sums; infinite before its first trial, so that untried arms come first."""
+    count = row[COUNT]
+    return float(row[SUM] / count) if count > NEGLIGIBLE else np.inf
 
 
 @kernel
@@ -47,6 +57,18 @@ def draw(probabilities: Array, rng: np.random.Generator) -> int:
             if remaining < 0.0:
                 break
     return drawn
+
+
+@kernel
+def ahead(leader: Leader, arm: int, index: float) -> Leader:
+    """Who leads after one more arm, from `NOBODY` on; the first of those that tie.
+
+    A policy whose leader is alone has drawn what `share_greatest` says, in one pass and without memory of its own.
+    """
+    selected, greatest, ties = leader
+    if index > greatest:
+        return arm, index, 1
+    return selected, greatest, ties + (index == greatest)
 
 
 @kernel

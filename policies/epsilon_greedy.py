@@ -5,10 +5,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from policies.choice import draw, share_greatest, untried_first
+from policies.choice import NOBODY, ahead, draw, mean_reward, share_greatest, untried_first
 from policies.kernel import SELECT, WEIGHTS, Array, kernel
 from policies.policy import Policy
-from policies.statistics import COUNT, SUM
 
 
 @kernel(WEIGHTS)
@@ -18,7 +17,7 @@ def epsilon_greedy_weights(stats: Array, _context: Array, _t: float, params: Arr
         return
     epsilon, arms = params[0], out.shape[0]
     for arm in range(arms):
-        out[arm] = stats[arm, SUM] / stats[arm, COUNT]
+        out[arm] = mean_reward(stats[arm])
     share_greatest(out, out)
     for arm in range(arms):
         out[arm] = (1.0 - epsilon) * out[arm] + epsilon / arms
@@ -26,10 +25,18 @@ def epsilon_greedy_weights(stats: Array, _context: Array, _t: float, params: Arr
 
 @kernel(SELECT)
 def epsilon_greedy_select(stats: Array, context: Array, t: float, params: Array, rng: np.random.Generator) -> int:
-    """One draw from the weights."""
-    probabilities = np.empty(stats.shape[0])
-    epsilon_greedy_weights(stats, context, t, params, probabilities)
-    return draw(probabilities, rng)
+    """The arm with the greatest mean, one of them at random where several tie or, at random, any arm."""
+    leader = NOBODY
+    for arm in range(stats.shape[0]):
+        leader = ahead(leader, arm, mean_reward(stats[arm]))
+    selected, greatest, ties = leader
+    if ties > 1:
+        probabilities = np.empty(stats.shape[0])
+        epsilon_greedy_weights(stats, context, t, params, probabilities)
+        return draw(probabilities, rng)
+    if greatest < np.inf and rng.random() < params[0]:
+        return int(rng.random() * stats.shape[0])
+    return selected
 
 
 class EpsilonGreedy(Policy):

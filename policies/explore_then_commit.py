@@ -5,35 +5,38 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from policies.choice import NEGLIGIBLE, draw, share_greatest
+from policies.choice import NEGLIGIBLE, NOBODY, ahead, draw, share_greatest
 from policies.kernel import SELECT, WEIGHTS, Array, kernel
 from policies.policy import Policy
 from policies.statistics import COUNT, SUM
 
 
+@kernel
+def explore_then_commit_index(row: Array, trials: float) -> float:
+    """The mean of an arm's rewards, from its sums; infinite while it lacks trials."""
+    return np.inf if row[COUNT] < trials - NEGLIGIBLE else float(row[SUM] / row[COUNT])
+
+
 @kernel(WEIGHTS)
 def explore_then_commit_weights(stats: Array, _context: Array, _t: float, params: Array, out: Array) -> None:
     """Evenly to the arms that lack trials; when none does, all to the greatest mean, ties sharing it."""
-    lacking, enough = 0, params[0] - NEGLIGIBLE
     for arm in range(out.shape[0]):
-        out[arm] = 0.0
-        if stats[arm, COUNT] < enough:
-            out[arm] = 1.0
-            lacking += 1
-    if lacking == 0:
-        for arm in range(out.shape[0]):
-            out[arm] = stats[arm, SUM] / stats[arm, COUNT]
-        share_greatest(out, out)
-    else:
-        out /= lacking
+        out[arm] = explore_then_commit_index(stats[arm], params[0])
+    share_greatest(out, out)
 
 
 @kernel(SELECT)
 def explore_then_commit_select(stats: Array, context: Array, t: float, params: Array, rng: np.random.Generator) -> int:
     """One draw from the weights."""
-    probabilities = np.empty(stats.shape[0])
-    explore_then_commit_weights(stats, context, t, params, probabilities)
-    return draw(probabilities, rng)
+    leader = NOBODY
+    for arm in range(stats.shape[0]):
+        leader = ahead(leader, arm, explore_then_commit_index(stats[arm], params[0]))
+    selected, _, ties = leader
+    if ties > 1:
+        probabilities = np.empty(stats.shape[0])
+        explore_then_commit_weights(stats, context, t, params, probabilities)
+        return draw(probabilities, rng)
+    return selected
 
 
 class ExploreThenCommit(Policy):

@@ -12,7 +12,9 @@ from policies.policy import Policy
 @kernel(WEIGHTS)
 def fixed_weights(_stats: Array, _context: Array, _t: float, params: Array, out: Array) -> None:
     """The base weights, whatever was observed."""
-    out[:] = params / params.sum()
+    total = params.sum()
+    for arm in range(out.shape[0]):
+        out[arm] = params[arm] / total
 
 
 @kernel(SELECT)

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from policies.choice import draw, share_greatest, untried_first
+from policies.choice import NEGLIGIBLE, NOBODY, ahead, draw, share_greatest
 from policies.kernel import SELECT, WEIGHTS, Array, kernel
 from policies.policy import Policy
 from policies.statistics import COUNT, SUM
@@ -43,26 +43,43 @@ def kl_ucb_index(mean: float, level: float) -> float:
     return mean + d
 
 
+@kernel
+def greatest_divergence(t: float, c: float) -> float:
+    """The logarithm of t plus c times its own; an arm's divergence may be this much divided by its count."""
+    logarithm = math.log(max(t, 1.0))
+    return logarithm + c * math.log(max(logarithm, 1.0))
+
+
+@kernel
+def kl_ucb_bound(row: Array, level: float) -> float:
+    """The index from an arm's sums; infinite before its first trial."""
+    count = row[COUNT]
+    if count <= NEGLIGIBLE:
+        return np.inf
+    return float(kl_ucb_index(min(max(row[SUM] / count, 0.0), 1.0), level / count))
+
+
 @kernel(WEIGHTS)
 def kl_ucb_weights(stats: Array, _context: Array, t: float, params: Array, out: Array) -> None:
     """Untried arms first; then all to the greatest index, ties sharing it."""
-    if untried_first(stats, out):
-        return
-    logarithm = math.log(max(t, 1.0))
-    level = logarithm + params[0] * math.log(max(logarithm, 1.0))
+    level = greatest_divergence(t, params[0])
     for arm in range(out.shape[0]):
-        count = stats[arm, COUNT]
-        mean = min(max(stats[arm, SUM] / count, 0.0), 1.0)
-        out[arm] = kl_ucb_index(mean, level / count)
+        out[arm] = kl_ucb_bound(stats[arm], level)
     share_greatest(out, out)
 
 
 @kernel(SELECT)
 def kl_ucb_select(stats: Array, context: Array, t: float, params: Array, rng: np.random.Generator) -> int:
     """The arm with the greatest index; one of them at random where several tie."""
-    probabilities = np.empty(stats.shape[0])
-    kl_ucb_weights(stats, context, t, params, probabilities)
-    return draw(probabilities, rng)
+    level, leader = greatest_divergence(t, params[0]), NOBODY
+    for arm in range(stats.shape[0]):
+        leader = ahead(leader, arm, kl_ucb_bound(stats[arm], level))
+    selected, _, ties = leader
+    if ties > 1:
+        probabilities = np.empty(stats.shape[0])
+        kl_ucb_weights(stats, context, t, params, probabilities)
+        return draw(probabilities, rng)
+    return selected
 
 
 class KLUCB(Policy):

@@ -6,37 +6,51 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from policies.choice import draw, share_greatest, untried_first
+from policies.choice import NEGLIGIBLE, NOBODY, ahead, draw, share_greatest
 from policies.kernel import SELECT, WEIGHTS, Array, kernel
 from policies.policy import Policy
 from policies.statistics import COUNT, SUM
 
 
 @kernel
-def moss_index(mean: float, count: float, trials: float, exploration: float) -> float:
-    """Mean + sqrt(exploration * max(0, ln(trials / count)) / count), `trials` being those due to each arm."""
-    return mean + math.sqrt(exploration * max(0.0, math.log(trials / count)) / count)
+def moss_index(row: Array, trials: float, exploration: float) -> float:
+    """Mean + sqrt(exploration * max(0, ln(trials / count)) / count), from an arm's sums; infinite before its first.
+
+    `trials` is the number due to each arm.
+    """
+    count = row[COUNT]
+    if count <= NEGLIGIBLE:
+        return np.inf
+    return float(row[SUM] / count + math.sqrt(exploration * max(0.0, math.log(trials / count)) / count))
+
+
+@kernel
+def due(t: float, arms: int, horizon: float) -> float:
+    """The trials due to each arm: its even share of the horizon, of those made so far where that is nan."""
+    return (t if math.isnan(horizon) else horizon) / arms
 
 
 @kernel(WEIGHTS)
 def moss_weights(stats: Array, _context: Array, t: float, params: Array, out: Array) -> None:
     """Untried arms first; then all to the greatest index, ties sharing it."""
-    if untried_first(stats, out):
-        return
-    exploration, horizon = params[0], params[1]
-    trials = (t if math.isnan(horizon) else horizon) / out.shape[0]
+    trials = due(t, out.shape[0], params[1])
     for arm in range(out.shape[0]):
-        count = stats[arm, COUNT]
-        out[arm] = moss_index(stats[arm, SUM] / count, count, trials, exploration)
+        out[arm] = moss_index(stats[arm], trials, params[0])
     share_greatest(out, out)
 
 
 @kernel(SELECT)
 def moss_select(stats: Array, context: Array, t: float, params: Array, rng: np.random.Generator) -> int:
     """The arm with the greatest index; one of them at random where several tie."""
-    probabilities = np.empty(stats.shape[0])
-    moss_weights(stats, context, t, params, probabilities)
-    return draw(probabilities, rng)
+    trials, leader = due(t, stats.shape[0], params[1]), NOBODY
+    for arm in range(stats.shape[0]):
+        leader = ahead(leader, arm, moss_index(stats[arm], trials, params[0]))
+    selected, _, ties = leader
+    if ties > 1:
+        probabilities = np.empty(stats.shape[0])
+        moss_weights(stats, context, t, params, probabilities)
+        return draw(probabilities, rng)
+    return selected
 
 
 class MOSS(Policy):

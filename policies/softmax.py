@@ -5,10 +5,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from policies.choice import draw, untried_first
+from policies.choice import draw, mean_reward, untried_first
 from policies.kernel import SELECT, WEIGHTS, Array, kernel
 from policies.policy import Policy
-from policies.statistics import COUNT, SUM
 
 
 @kernel(WEIGHTS)
@@ -18,7 +17,7 @@ def softmax_weights(stats: Array, _context: Array, _t: float, params: Array, out
         return
     temperature, arms = params[0], out.shape[0]
     for arm in range(arms):
-        out[arm] = stats[arm, SUM] / stats[arm, COUNT]
+        out[arm] = mean_reward(stats[arm])
     greatest = out.max()
     for arm in range(arms):
         out[arm] = np.exp((out[arm] - greatest) / temperature)

@@ -27,13 +27,17 @@ def challengers(stats: Array, params: Array, best: Array, leader: int, out: Arra
         out[arm] = 0.0 if arm == leader else best[arm]
         others += out[arm]
     if others >= RESOLVED:
-        out /= others
+        for arm in range(out.shape[0]):
+            out[arm] /= others
         return
+    # In loops, because an assignment of slices takes a second to compile.
     a, b = posteriors(stats, params)
+    for arm in range(leader, out.shape[0] - 1):
+        a[arm], b[arm] = a[arm + 1], b[arm + 1]
     rest = np.empty(out.shape[0] - 1)
-    a[leader:-1], b[leader:-1] = a[leader + 1 :].copy(), b[leader + 1 :].copy()
     best_beta(a[:-1], b[:-1], rest)
-    out[:leader], out[leader], out[leader + 1 :] = rest[:leader], 0.0, rest[leader:]
+    for arm in range(out.shape[0]):
+        out[arm] = 0.0 if arm == leader else rest[arm - (arm > leader)]
 
 
 @kernel(WEIGHTS)

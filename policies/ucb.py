@@ -6,62 +6,76 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from policies.choice import draw, share_greatest, untried_first
+from policies.choice import NEGLIGIBLE, NOBODY, ahead, draw, share_greatest
 from policies.kernel import SELECT, WEIGHTS, Array, kernel
 from policies.policy import Policy
 from policies.statistics import COUNT, SQUARES, SUM
 
 
 @kernel
-def ucb1_index(mean: float, count: float, t: float, exploration: float) -> float:
-    """Mean + exploration * sqrt(ln t / count)."""
-    return mean + exploration * math.sqrt(math.log(max(t, 1.0)) / count)
+def ucb1_index(row: Array, logarithm: float, exploration: float) -> float:
+    """Mean + exploration * sqrt(ln t / count), from an arm's sums; infinite before its first trial."""
+    count = row[COUNT]
+    if count <= NEGLIGIBLE:
+        return np.inf
+    return float(row[SUM] / count + exploration * math.sqrt(logarithm / count))
 
 
 @kernel
-def ucb1_tuned_index(mean: float, count: float, squares: float, t: float) -> float:
-    """Mean + sqrt(ln t / count * min(1/4, V)), V the variance and its own bonus; `squares` is the mean square."""
-    rate = math.log(max(t, 1.0)) / count
-    variance = max(squares - mean * mean, 0.0) + math.sqrt(2.0 * rate)
-    return mean + math.sqrt(rate * min(0.25, variance))
+def ucb1_tuned_index(row: Array, logarithm: float) -> float:
+    """Mean + sqrt(ln t / count * min(1/4, V)), V the variance and its own bonus; infinite before the first trial."""
+    count = row[COUNT]
+    if count <= NEGLIGIBLE:
+        return np.inf
+    mean, rate = row[SUM] / count, logarithm / count
+    variance = max(row[SQUARES] / count - mean * mean, 0.0) + math.sqrt(2.0 * rate)
+    return float(mean + math.sqrt(rate * min(0.25, variance)))
 
 
 @kernel(WEIGHTS)
 def ucb1_weights(stats: Array, _context: Array, t: float, params: Array, out: Array) -> None:
     """Untried arms first; then all to the greatest index, ties sharing it."""
-    if untried_first(stats, out):
-        return
+    logarithm = math.log(max(t, 1.0))
     for arm in range(out.shape[0]):
-        count = stats[arm, COUNT]
-        out[arm] = ucb1_index(stats[arm, SUM] / count, count, t, params[0])
+        out[arm] = ucb1_index(stats[arm], logarithm, params[0])
     share_greatest(out, out)
 
 
 @kernel(SELECT)
 def ucb1_select(stats: Array, context: Array, t: float, params: Array, rng: np.random.Generator) -> int:
     """The arm with the greatest index; one of them at random where several tie."""
-    probabilities = np.empty(stats.shape[0])
-    ucb1_weights(stats, context, t, params, probabilities)
-    return draw(probabilities, rng)
+    logarithm, leader = math.log(max(t, 1.0)), NOBODY
+    for arm in range(stats.shape[0]):
+        leader = ahead(leader, arm, ucb1_index(stats[arm], logarithm, params[0]))
+    selected, _, ties = leader
+    if ties > 1:
+        probabilities = np.empty(stats.shape[0])
+        ucb1_weights(stats, context, t, params, probabilities)
+        return draw(probabilities, rng)
+    return selected
 
 
 @kernel(WEIGHTS)
 def ucb1_tuned_weights(stats: Array, _context: Array, t: float, _params: Array, out: Array) -> None:
     """Untried arms first; then all to the greatest index, ties sharing it."""
-    if untried_first(stats, out):
-        return
+    logarithm = math.log(max(t, 1.0))
     for arm in range(out.shape[0]):
-        count = stats[arm, COUNT]
-        out[arm] = ucb1_tuned_index(stats[arm, SUM] / count, count, stats[arm, SQUARES] / count, t)
+        out[arm] = ucb1_tuned_index(stats[arm], logarithm)
     share_greatest(out, out)
 
 
 @kernel(SELECT)
 def ucb1_tuned_select(stats: Array, context: Array, t: float, params: Array, rng: np.random.Generator) -> int:
     """The arm with the greatest index; one of them at random where several tie."""
-    probabilities = np.empty(stats.shape[0])
-    ucb1_tuned_weights(stats, context, t, params, probabilities)
-    return draw(probabilities, rng)
+    logarithm, leader = math.log(max(t, 1.0)), NOBODY
+    for arm in range(stats.shape[0]):
+        leader = ahead(leader, arm, ucb1_tuned_index(stats[arm], logarithm))
+    selected, _, ties = leader
+    if ties > 1:
+        probabilities = np.empty(stats.shape[0])
+        ucb1_tuned_weights(stats, context, t, params, probabilities)
+        return draw(probabilities, rng)
+    return selected
 
 
 class UCB1(Policy):

@@ -10,7 +10,7 @@ from bandit.priors import Prior
 from bandit.results import Quality, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, StatusAnswer
 from bandit.sample_size import SampleSize, SampleSizeRequest
-from server import oversight, watching
+from server import documents, oversight, watching
 from server.management import (
     Clone,
     CounterfactualQuery,
@@ -124,6 +124,7 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
         Route("GET", "/v1/metrics/<key>/prior", "read", manage.prior, None, Prior, (404, 422, 503), asks=PriorQuery),
         *watching.routes(engine),
         Route("POST", "/v1/sample-size", "read", manage.sample_size, SampleSizeRequest, SampleSize, TAKES_BODY),
+        *documents.routes(engine.cohorts, "/v1/cohorts"),
         Route("GET", "/healthz", "public", _alive, None, Health, ()),
         Route("GET", "/readyz", "public", ready, None, Health, (503,)),
     ]

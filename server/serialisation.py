@@ -23,13 +23,14 @@ class DecisionText:
 
     def __call__(self, decision: Decision) -> str:
         """The decision as a JSON object."""
-        number, experiment, variant, config, propensity, epoch, reason = decision
+        number, experiment, variant, config, propensity, epoch, reason, shadow = decision
         found = self._shared.get((experiment, variant))
         if found is None or found[0] is not config:
             found = self._share(experiment, variant, config)
-        return (
-            f'{{"decision_id":"{number}",{found[1]},"propensity":{propensity!r},"epoch":{epoch},"reason":"{reason}"}}'
-        )
+        name = f'"{number}"' if number else "null"
+        drawn = f'"propensity":{propensity!r},"epoch":{epoch},"reason":"{reason}"'
+        beside = f',"shadow":[{",".join(map(self, shadow))}]' if shadow else ""
+        return f'{{"decision_id":{name},{found[1]},{drawn}{beside}}}'
 
     def _share(self, experiment: str, variant: str, config: object) -> tuple[object, str]:
         """Remembers a variant's part with the very config that it was written from, which is how a change shows."""

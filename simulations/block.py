@@ -2,20 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from policies import SELECT, WEIGHTS, Fixed, Policy
-from policies.kernel import RECORD, Array
+from policies import Policy
+from policies.address import address
+from policies.kernel import Array
 from policies.statistics import empty
 from simulations import loop
 from simulations.feedback import rows
-from simulations.signatures import ADVANCE, DRAW
+from simulations.late import see, wait
 from simulations.study import Study
 
-POLICY, WORLD, REWARD = 0, 1, 2
+Player = Callable[..., None]
+"""Plays a replication: it is given the grid, the outputs (regret, best, allocation) and the streams."""
+STREAMS = POLICY, WORLD, REWARD = 0, 1, 2
 """The streams of a replication."""
 
 
@@ -52,23 +56,28 @@ def generator(seed: int, replication: int, stream: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(replication, stream))))
 
 
+def called(policy: Policy, study: Study) -> tuple[Any, ...]:
+    """The compiled functions that the loop calls, in the order of `loop.CALLED`; None for those that it never calls.
+
+    What is not called is not compiled: the weights of some policies take several times as long as all the rest.
+    """
+    environment = type(study.environment)
+    weights = type(policy).weights if reads_propensities(policy) else None
+    late = (see, wait) if study.feedback else (None, None)
+    return type(policy).select, weights, type(policy).record, environment.advance, environment.draw, *late
+
+
 def kernels(study: Study) -> dict[Any, Any]:
     """The compiled functions that a study runs, with their signatures."""
-    environment = type(study.environment)
-    found: dict[Any, Any] = {environment.advance: ADVANCE, environment.draw: DRAW}
+    found: dict[Any, Any] = {}
     for policy in study.policies:
-        found |= {type(policy).select: SELECT, _weights(policy): WEIGHTS, type(policy).record: RECORD}
-    return found
+        found |= dict(zip(called(policy, study), loop.CALLED, strict=True))
+    return {function: signature for function, signature in found.items() if function is not None}
 
 
 def reads_propensities(policy: Policy) -> bool:
     """Whether the policy learns from reward / propensity, so that each decision's exact probability is needed."""
     return policy.reads_propensities
-
-
-def _weights(policy: Policy) -> Any:
-    # The loop takes a pointer to one in any case; where it never calls it, that of an A/B test is compiled soonest.
-    return type(policy).weights if reads_propensities(policy) else Fixed.weights
 
 
 def run(block: Block) -> Played:
@@ -77,51 +86,50 @@ def run(block: Block) -> Played:
     if study.through == "engine":
         from simulations.served import play as serve
 
-        player: Callable[..., None] = serve
+        players: list[Player] = [partial(serve, study, policy) for policy in study.policies]
     else:
         loop.prepare(kernels(study))
-        player = _play
+        players = [_player(study, policy) for policy in study.policies]
     replications, arms = block.last - block.first, study.environment.arms
-    shape = (len(study.policies), replications, len(grid))
+    shape = (len(players), replications, len(grid))
     regret, best = np.zeros(shape), np.zeros(shape, np.int64)
-    allocation = np.zeros((len(study.policies), len(grid), arms), np.int64)
+    allocation = np.zeros((len(players), len(grid), arms), np.int64)
+    streams = [generator(study.seed, block.first, stream) for stream in STREAMS]
     for index in range(replications):
-        for number, policy in enumerate(study.policies):
-            streams = [generator(study.seed, block.first + index, stream) for stream in (POLICY, WORLD, REWARD)]
-            player(study, policy, grid, regret[number, index], best[number, index], allocation[number], *streams)
+        begins = [generator(study.seed, block.first + index, stream).bit_generator.state for stream in STREAMS]
+        for number, player in enumerate(players):
+            # The same three generators all along: compiled code takes thirty microseconds to get to know a new one.
+            for stream, state in zip(streams, begins, strict=True):
+                stream.bit_generator.state = state
+            player(grid, regret[number, index], best[number, index], allocation[number], *streams)
     return Played(block, regret, best, allocation)
 
 
-def _play(
-    study: Study,
-    policy: Policy,
-    grid: NDArray[np.int64],
-    regret: Array,
-    best: NDArray[np.int64],
-    allocation: NDArray[np.int64],
-    *streams: np.random.Generator,
-) -> None:
+def _player(study: Study, policy: Policy) -> Player:
+    """What plays one replication with a policy; all that replications have in common is worked out here."""
     environment = study.environment
-    arms = environment.arms
-    loop.compiled()(
-        policy.select,
-        _weights(policy),
-        policy.record,
-        environment.advance,
-        environment.draw,
-        policy.parameters(np.full(arms, 1.0 / arms)),
-        environment.parameters(),
-        rows(study.feedback),
-        empty(arms, environment.dimension if policy.contextual else 0),
-        np.zeros(environment.features),
+    arms, play = environment.arms, loop.compiled()
+    addresses = tuple(
+        0 if function is None else address(function, signature)
+        for function, signature in zip(called(policy, study), loop.CALLED, strict=True)
+    )
+    params, world = _numbers(policy.parameters(np.full(arms, 1.0 / arms))), _numbers(environment.parameters())
+    sums = empty(arms, environment.dimension if policy.contextual else 0)
+    settings = (
         environment.stationary,
         reads_propensities(policy),
         type(policy).record is Policy.record and not policy.contextual,
         1.0 if policy.half_life is None else 2.0 ** (-1.0 / policy.half_life),
         environment.origin,
-        grid,
-        regret,
-        best,
-        allocation,
-        *streams,
     )
+    feedback, features = rows(study.feedback), environment.features
+
+    def player(*outputs: Any) -> None:
+        play(addresses, params, world.copy(), feedback, sums.copy(), np.zeros(features), *settings, *outputs)
+
+    return player
+
+
+def _numbers(given: Any) -> Array:
+    """What a class of the user's may have written as whole numbers or as a list, for a loop that takes it as it is."""
+    return np.ascontiguousarray(given, np.float64).ravel()

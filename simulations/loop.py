@@ -12,22 +12,19 @@ from numba import boolean, float64, int64, types
 from numpy.typing import NDArray
 
 from policies import cache
+from policies.address import address, at
 from policies.choice import draw as drawn
 from policies.kernel import RECORD, SELECT, WEIGHTS, Array, kernel
 from policies.record import add_trial
-from simulations.feedback import arrival
-from simulations.pending import ARM, DECIDED, DUE, FIELDS, PROPENSITY, REWARD, grown, pop, push
+from simulations.late import SEE, WAIT
+from simulations.pending import DUE, FIELDS, grown
 from simulations.signatures import ADVANCE, DRAW
 
 CHUNK = 1024
 """Decisions between two looks at whether the pending rewards have room."""
 
 PLAY = types.void(
-    types.FunctionType(SELECT),
-    types.FunctionType(WEIGHTS),
-    types.FunctionType(RECORD),
-    types.FunctionType(ADVANCE),
-    types.FunctionType(DRAW),
+    types.UniTuple(int64, 7),  # type: ignore[no-untyped-call]  # addresses
     float64[::1],  # params
     float64[::1],  # world
     float64[:, ::1],  # feedback
@@ -47,6 +44,19 @@ PLAY = types.void(
     types.npy_rng,  # reward_rng
 )
 
+CALLED = (SELECT, WEIGHTS, RECORD, ADVANCE, DRAW, SEE, WAIT)
+"""The functions that the loop calls, by their signatures, in the order of their addresses."""
+select_at, weights_at, record_at, advance_at, draw_at, see_at, wait_at = map(at, CALLED)
+
+
+@kernel
+def greatest_of(means: Array) -> float:
+    """The greatest of the means."""
+    greatest = -math.inf
+    for mean in means:
+        greatest = max(greatest, mean)
+    return greatest
+
 
 @kernel
 def forget(stats: Array, fade: float) -> None:
@@ -57,11 +67,7 @@ def forget(stats: Array, fade: float) -> None:
 
 
 def play(
-    select: Callable[..., int],
-    weights: Callable[..., None],
-    record: Callable[..., None],
-    advance: Callable[..., None],
-    draw: Callable[..., float],
+    addresses: tuple[int, ...],
     params: Array,
     world: Array,
     feedback: Array,
@@ -83,11 +89,10 @@ def play(
     """One replication: the policy decides `grid[-1]` times and learns from the rewards it gets to see.
 
     Args:
-        select: The policy's kernel that draws an arm.
-        weights: Its kernel that writes their probabilities; used instead where `exact`.
-        record: Its kernel that adds a rewarded decision to the sums.
-        advance: The environment's kernel for the expected rewards of a step.
-        draw: Its kernel for a reward.
+        addresses: Where the functions are, in the order of `CALLED`: the policy's kernels that draw an arm, that write
+            their probabilities (used instead where `exact`, and never else) and that add a rewarded decision to the
+            sums; the environment's kernels for the expected rewards of a step and for a reward; what is done with
+            rewards that are not seen at once, called only where there is `feedback`.
         params: What the policy's kernels read.
         world: What the environment's kernels read.
         feedback: When rewards are seen, shape (wrappers, 2); see `simulations.feedback`.
@@ -106,6 +111,8 @@ def play(
         world_rng: Feeds the world and the delays, so that they are the same for every policy of a replication.
         reward_rng: Feeds the rewards.
     """
+    select, record = select_at(addresses[0]), record_at(addresses[2])
+    advance, draw = advance_at(addresses[3]), draw_at(addresses[4])
     arms = stats.shape[0]
     means, probabilities, counts = np.empty(arms), np.empty(arms), np.zeros(arms, np.int64)
     entries, order = np.empty((CHUNK, FIELDS + context.shape[0])), np.arange(CHUNK)
@@ -121,20 +128,16 @@ def play(
                 now = float(step)
                 if step == 0 or not stationary:
                     advance(now, world, world_rng, context, means)
-                    greatest = means.max()
+                    greatest = greatest_of(means)
                 if fading:
                     forget(stats, fade)
                     trials *= fade
                 while waiting > 0 and entries[order[0], DUE] <= now:
-                    row = pop(entries, order, waiting)
+                    trials += see_at(addresses[5])(entries, order, waiting, now, fade, stats, params, addresses[2])
                     waiting -= 1
-                    weight = fade ** (now - entries[row, DECIDED])
-                    late = int(entries[row, ARM])
-                    seen, propensity_then = entries[row, REWARD], entries[row, PROPENSITY]
-                    record(stats, entries[row, FIELDS:], late, seen, propensity_then, weight, params)
-                    trials += weight
 
                 if exact:
+                    weights = weights_at(addresses[1])  # here, because there is none otherwise
                     weights(stats, context, trials, params, probabilities)
                     arm = drawn(probabilities, policy_rng)
                     propensity = probabilities[arm]
@@ -142,9 +145,9 @@ def play(
                     arm = select(stats, context, trials, params, policy_rng)
                 reward = draw(means[arm], arm, now, world, reward_rng) - origin
                 counts[arm] += 1
-                lost += greatest - means[arm]
-                if means[arm] == greatest:
-                    hits += 1
+                if not stationary:
+                    lost += greatest - means[arm]
+                    hits += means[arm] == greatest
 
                 if not delayed:
                     if plain:
@@ -153,15 +156,15 @@ def play(
                         record(stats, context, arm, reward, propensity, 1.0, params)
                     trials += 1.0
                     continue
-                due = arrival(now + 1.0, feedback, world_rng)
-                if due < math.inf:
-                    row = order[waiting]
-                    entries[row, DUE], entries[row, DECIDED], entries[row, ARM] = due, now, arm
-                    entries[row, REWARD], entries[row, PROPENSITY] = reward, propensity
-                    entries[row, FIELDS:] = context
-                    push(entries, order, waiting)
-                    waiting += 1
+                waiting += wait_at(addresses[6])(
+                    entries, order, waiting, now, arm, reward, propensity, context, feedback, world_rng
+                )
             begun = ended
+        if stationary:
+            lost, hits = 0.0, 0
+            for arm in range(arms):
+                lost += counts[arm] * (greatest - means[arm])
+                hits += counts[arm] * (means[arm] == greatest)
         regret[point], best[point] = lost, hits
         for arm in range(arms):
             allocation[point, arm] += counts[arm]
@@ -179,7 +182,8 @@ def compiled() -> Callable[..., None]:
     if not _play.signatures:
         _play.compile(PLAY)
         _play.disable_compile()
-    loop: Callable[..., None] = _play
+    # Not the dispatcher, which looks at the type of each argument first: that takes as long as a few hundred steps.
+    loop: Callable[..., None] = _play.overloads[PLAY.args].entry_point
     return loop
 
 
@@ -192,5 +196,5 @@ def prepare(kernels: Mapping[Any, Any]) -> float:
     with _COMPILING:
         compiled()
         for function, signature in kernels.items():
-            function.compile(signature)
+            address(function, signature)
     return time.perf_counter() - started

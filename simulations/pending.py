@@ -28,9 +28,12 @@ def grown(entries: Array, order: Order) -> tuple[Array, Order]:
     """Twice the capacity, with the same heap."""
     capacity = order.shape[0]
     more = np.empty((2 * capacity, entries.shape[1]))
-    more[:capacity] = entries
     longer = np.arange(2 * capacity)
-    longer[:capacity] = order
+    # In loops, because an assignment of slices takes a second to compile.
+    for row in range(capacity):
+        longer[row] = order[row]
+        for column in range(entries.shape[1]):
+            more[row, column] = entries[row, column]
     return more, longer
 
 

@@ -33,7 +33,8 @@ Rates = Arms[Annotated[float, Field(ge=0.0)]]
 @kernel(ADVANCE)
 def fixed_advance(_t: float, params: Array, _rng: np.random.Generator, _context: Array, means: Array) -> None:
     """The means are the first of the parameters."""
-    means[:] = params[: means.shape[0]]
+    for arm in range(means.shape[0]):
+        means[arm] = params[arm]
 
 
 @kernel(DRAW)

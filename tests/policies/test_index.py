@@ -22,7 +22,8 @@ CASES = [
 @pytest.mark.parametrize(("mean", "count", "t", "kl_ucb", "ucb1"), CASES)
 def test_reference(mean, count, t, kl_ucb, ucb1):
     assert kl_ucb_index(mean, math.log(t) / count) == pytest.approx(kl_ucb, abs=6e-11)
-    assert ucb1_index(mean, float(count), float(t), math.sqrt(2)) == pytest.approx(ucb1, abs=6e-11)
+    row = np.array([count, count * mean, count * mean, 0.0])
+    assert ucb1_index(row, math.log(t), math.sqrt(2)) == pytest.approx(ucb1, abs=6e-11)
 
 
 @settings(derandomize=True, deadline=None, max_examples=300)
@@ -72,12 +73,15 @@ def test_kl_ucb_with_the_term_of_the_proof():
 def test_ucb1_tuned_and_moss():
     rate = math.log(1000) / 50
     # Rewards 0 and 1 in equal shares have the greatest variance; at 2% the variance is small and the bonus with it.
-    assert ucb1_tuned_index(0.5, 50.0, 0.5, 1000.0) == pytest.approx(0.5 + math.sqrt(rate / 4))
+    logarithm = math.log(1000)
+    even, rare = np.array([50.0, 25.0, 25.0, 0.0]), np.array([5000.0, 100.0, 100.0, 0.0])
+    assert ucb1_tuned_index(even, logarithm) == pytest.approx(0.5 + math.sqrt(rate / 4))
     rate = math.log(1000) / 5000
     small = 0.02 + math.sqrt(rate * (0.02 * 0.98 + math.sqrt(2 * rate)))
-    assert ucb1_tuned_index(0.02, 5000.0, 0.02, 1000.0) == pytest.approx(small)
-    assert moss_index(0.3, 5.0, 100.0, 1.0) == pytest.approx(0.3 + math.sqrt(math.log(20) / 5))
-    assert moss_index(0.3, 101.0, 100.0, 1.0) == 0.3
+    assert ucb1_tuned_index(rare, logarithm) == pytest.approx(small)
+    few, many = np.array([5.0, 1.5, 1.5, 0.0]), np.array([101.0, 25.25, 25.25, 0.0])
+    assert moss_index(few, 100.0, 1.0) == pytest.approx(0.3 + math.sqrt(math.log(20) / 5))
+    assert moss_index(many, 100.0, 1.0) == 0.25
     # At t = 40 the bonus of neither exceeds its mean; planned for 100,000 decisions the rarely tried arm is worth it.
     rows = [(30, 21), (10, 6)]
     assert weights(MOSS(), rows) == [0, 1]

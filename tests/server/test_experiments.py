@@ -12,7 +12,7 @@ def test_an_experiment_is_created_as_a_draft(client, copy):
     assert answer.json["status"] == "draft"
     assert answer.json["variants"][1]["config"] == {"text": "Pay", "é": [1, None]}
     assert client.get("/v1/experiments/copy").json == answer.json
-    assert client.get("/v1/experiments").json == {"experiments": [answer.json]}
+    assert client.get("/v1/experiments").json == {"experiments": [answer.json], "next": None}
 
 
 def test_a_body_is_json_whatever_its_content_type(client, copy):

@@ -204,7 +204,7 @@ def test_propensities_are_those_of_the_draws():
 def test_the_loop_is_compiled_once():
     simulate(["fixed", "ucb1"], BERNOULLI, horizon=10, replications=1)
     simulate(["softmax"], "gaussian:means=0/1", horizon=10, replications=1, feedback=["batched:size=2"])
-    assert len(loop.compiled().signatures) == 1
+    assert len(loop._play.signatures) == 1
 
 
 def test_machine_code_is_found_again_by_other_processes():

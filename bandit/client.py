@@ -259,11 +259,10 @@ class Client:
         """See `Engine.sample_size`."""
         return SampleSize.model_validate_json(self._ask("POST", "/v1/sample-size", _plain(request)))
 
-    def erase(self, unit: str, *, idempotency_key: str | None = None) -> Erased:
+    def erase(self, unit: str, kind: str | None = None, *, idempotency_key: str | None = None) -> Erased:
         """See `Engine.erase`."""
-        return Erased.model_validate_json(
-            self._ask("POST", "/v1/units/erase", {"unit": unit}, idempotency_key or new_key())
-        )
+        given = {"unit": unit, "kind": kind}
+        return Erased.model_validate_json(self._ask("POST", "/v1/units/erase", given, idempotency_key or new_key()))
 
     def health(self) -> Health:
         """See `Engine.health`; of the worker process that answers."""

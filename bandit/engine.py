@@ -606,20 +606,25 @@ class Engine:
         with self._journal.reading(), new_file(path) as made:
             self._store.backup(made)
 
-    def erase(self, unit: str, *, idempotency_key: str | None = None) -> Erased:
+    def erase(self, unit: str, kind: str | None = None, *, idempotency_key: str | None = None) -> Erased:
         """Takes a unit's name, and what tells of it, out of all that is stored; what was counted stays counted.
+
+        Args:
+            unit: Whom.
+            kind: Only as a unit of this kind; None for every kind.
+            idempotency_key: Is noted in the audit log; to repeat an erasure does no harm without.
 
         Raises:
             InvalidInput: It is no name of a unit.
             Forbidden: Whoever asks may not manage everybody's experiments.
         """
-        request = _valid(ErasureRequest.model_validate, {"unit": unit})
+        request = _valid(ErasureRequest.model_validate, {"unit": unit, "kind": kind})
         self._journal.flush()
         with self._journal.reading():
             with self._store.snapshot() as reader:
                 after = reader.last_decision()
                 known = reader.decided_for(request.unit, 0)
-            return self.manage(erasure.erase, request.unit, known, after, idempotency_key)
+            return self.manage(erasure.erase, request.unit, request.kind, known, after, idempotency_key)
 
     def retain(self, archive: str | os.PathLike[str] | None = None) -> bool:
         """Removes the log of an experiment that was archived more than `retention_days` ago; true where one was.

@@ -32,9 +32,9 @@ class Watching:
 
     def erase(self, body: bytes, token: str | None) -> bytes:
         """Take a unit's name, and what tells of it, out of all that is stored."""
-        unit = ErasureRequest.model_validate_json(body).unit
+        request = ErasureRequest.model_validate_json(body)
         key = None if token is None else idempotency_key(token)
-        return self._engine.erase(unit, idempotency_key=key).model_dump_json().encode()
+        return self._engine.erase(request.unit, request.kind, idempotency_key=key).model_dump_json().encode()
 
     @staticmethod
     def channel(channel: Channel) -> ChannelAnswer:

@@ -18,10 +18,6 @@ from policies import LogisticThompson
 WHO = "ann@example.org"
 
 
-class Listed(Owned):
-    units: list[str] = Field(default_factory=list)
-
-
 class Overridden(Owned):
     overrides: dict[Annotated[str, Field(max_length=100)], str] = Field(default_factory=dict)
 
@@ -32,6 +28,7 @@ def fill(engine):
     started(engine, "split", type="ab_test")
     started(engine, "where", policy=LogisticThompson(), features=[Feature(key="hour")])
     started(engine, "plain", sticky=False)
+    engine.create(define("draft"))
     for unit in (WHO, "bob", f"not-{WHO}", "carl"):
         for key in ("copy", "copy", "split", "plain"):
             decision = engine.choose(key, unit, attributes={"mail": unit}, context={"mail": unit}, idempotency_key=None)
@@ -39,7 +36,8 @@ def fill(engine):
         engine.reward(engine.choose("where", unit, context={"hour": 5}).id, 1.0)
         engine.choose("copy", unit, idempotency_key=f"key of {unit}")
         engine.choose("copy", unit, idempotency_key=f"key-{len(unit)}")
-    Shelf(engine, Kind("cohort", Listed)).create({"key": "vip", "units": ["bob", WHO]})
+    engine.update("draft", {"forced": {WHO: "short", "bob": "control"}})
+    engine.cohorts.create({"key": "vip", "units": ["bob", WHO]})
     Shelf(engine, Kind("flag", Overridden)).create({"key": "dark", "overrides": {WHO: "on", "bob": "off"}})
     engine.stop("plain", f"{WHO} asked for it, not.{WHO}.uk", idempotency_key=f"stop for {WHO}")
     engine._journal.run(warn)
@@ -87,8 +85,9 @@ def test_the_others_are_left_alone(engine):
     after = everything(engine)
     assert [row for row in after["decisions"] if row[2] is not None] == before
     assert after["units"] == seats
-    assert [json.loads(row[2]) for row in after["documents"]] == [
-        {"key": "vip", "owner": "", "units": ["bob"]},
+    assert engine.get("draft").forced == {"bob": "control"}
+    assert engine.cohorts.get("vip").units == ["bob"]
+    assert [json.loads(row[2]) for row in after["documents"] if row[0] == "flag"] == [
         {"key": "dark", "owner": "", "overrides": {"bob": "off"}},
     ]
     again = engine.choose("copy", "bob", idempotency_key="key of bob")
@@ -195,3 +194,17 @@ def test_a_name_beyond_ascii(engine):
     left = everything(engine)["changes"]
     assert "Zo" not in json.dumps(left)
     assert "(erased)" in json.dumps(left)
+
+
+def test_only_as_a_unit_of_one_kind(engine):
+    started(engine)
+    started(engine, "visits", unit_kind="session")
+    started(engine, "other", unit_kind="session")
+    engine.cohorts.create({"key": "vip", "units": ["7"]})
+    for key, units in (("copy", {"user": "7"}), ("visits", {"session": "7"})):
+        engine.choose(key, units=units)
+    assert engine.erase("7", "session").experiments == ["visits"]
+    assert engine.choose("copy", units={"user": "7"}).reason == "sticky"
+    assert engine.choose("visits", units={"session": "7"}).reason == "drawn"
+    assert engine.cohorts.get("vip").units == ["7"]
+    assert engine.erase("7", "device").decisions == 0

@@ -155,6 +155,7 @@ def test_a_unit_is_erased_over_http(engine, client, running):
     answer = client.post("/v1/units/erase", json={"unit": "ann"}, headers={"Idempotency-Key": "k"})
     assert (answer.status_code, answer.json) == (200, {"decisions": 1, "experiments": ["copy"]})
     assert client.post("/v1/units/erase", json={"unit": ""}).status_code == 422
+    assert client.post("/v1/units/erase", json={"unit": "a", "kind": "user"}).json["decisions"] == 0
     with engine.reading() as reader:
         assert [row[2] for row in reader.rows("decisions")] == [None]
 

@@ -12,16 +12,20 @@ import urllib3
 from pydantic import BaseModel
 
 from bandit import remote_flags
+from bandit.alerts import RemoteAlerts
 from bandit.audit import Audit
+from bandit.channels import ChannelAnswer
 from bandit.cohort import Cohort
 from bandit.counterfactual import Counterfactual
 from bandit.criterion import Checks
 from bandit.decision import ChooseRequest, Decision
 from bandit.effects import Factorial
+from bandit.erasure import Erased
 from bandit.errors import BY_STATUS, FieldError, InvalidInput, MultiarmError
 from bandit.evaluation import Evaluation
 from bandit.experiment import Experiment, StoredExperiment
 from bandit.flag import Flag
+from bandit.health import Health
 from bandit.listing import MOST_ON_A_PAGE, Filters, Page
 from bandit.priors import Prior
 from bandit.remote import RemoteConfiguration, RemoteKeys, RemoteShelf, new_key
@@ -85,6 +89,9 @@ class Client:
         self.settings = RemoteConfiguration(self._ask)
         self.flags = RemoteShelf(self._ask, "/v1/flags", Flag)
         self.cohorts = RemoteShelf(self._ask, "/v1/cohorts", Cohort)
+
+        self.alerts = RemoteAlerts(self._ask)
+        self.channels = RemoteShelf(self._ask, "/v1/channels", ChannelAnswer)
 
     def choose(
         self,
@@ -344,6 +351,15 @@ class Client:
     def sample_size(self, request: SampleSizeRequest | Mapping[str, Any]) -> SampleSize:
         """See `Engine.sample_size`."""
         return SampleSize.model_validate_json(self._ask("POST", "/v1/sample-size", _plain(request)))
+
+    def erase(self, unit: str, kind: str | None = None, *, idempotency_key: str | None = None) -> Erased:
+        """See `Engine.erase`."""
+        given = {"unit": unit, "kind": kind}
+        return Erased.model_validate_json(self._ask("POST", "/v1/units/erase", given, idempotency_key or new_key()))
+
+    def health(self) -> Health:
+        """See `Engine.health`; of the worker process that answers."""
+        return Health.model_validate_json(self._ask("GET", "/v1/health"))
 
     def check(self) -> None:
         """See `Engine.check`."""

@@ -70,8 +70,10 @@ def counterfactual(reader: Reader, row: ExperimentRow, standing: Standing, targe
 
     Raises:
         InvalidInput: The target does not fit the experiment.
+        WrongState: The log was removed.
     """
     running = load(row, standing)
+    running.experiment.check_log()
     log = Hindsight(running, Follower(hypothetical(running.experiment, target)))
     opened = sum(trials for _, _, trials, _ in reader.sizes(row.id, 0))
     found = log.tally(reader.trials(row.id), math.sqrt(max(opened, 1.0)))

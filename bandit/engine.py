@@ -1,6 +1,7 @@
 """The engine: every verb of the product, in process."""
 
 import os
+import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,14 +15,18 @@ from pydantic import TypeAdapter, ValidationError
 
 from bandit import (
     agenda,
+    archive,
     audit,
     canary,
     conclusion,
+    delivery,
+    erasure,
     keys,
     lifecycle,
     listing,
     priors,
     progress,
+    retention,
     settings,
     target,
     trips,
@@ -29,7 +34,10 @@ from bandit import (
     verify,
 )
 from bandit.actor import By, current
+from bandit.alerts import Alerts
+from bandit.archive import Manifest
 from bandit.audit import Audit
+from bandit.channels import CHANNEL
 from bandit.choose import choose
 from bandit.cohort import COHORT
 from bandit.configuration import Configuration
@@ -37,15 +45,18 @@ from bandit.counterfactual import Counterfactual, counterfactual
 from bandit.criterion import Checks
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
 from bandit.effects import Factorial
+from bandit.erasure import Erased, ErasureRequest
 from bandit.errors import InvalidInput, MultiarmError, NotFound, WrongState
 from bandit.evaluation import Evaluation
 from bandit.experiment import Experiment, StoredExperiment
 from bandit.exposure import activate
 from bandit.flags import Flags, Held
+from bandit.health import Health, examine
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
 from bandit.listing import Filters, Page
 from bandit.memory import Memory, load, parse
 from bandit.model import Text
+from bandit.new_file import new_file
 from bandit.outside import read as read_outside
 from bandit.prerequisites import FLAG
 from bandit.results import SWITCHED_OFF, Quality, Results, Segments, Series, days, results
@@ -126,6 +137,10 @@ class Engine:
         self._flags = Flags(self._run, self._store.revision if durable else Held(self._memory), clock)
         self.flags = Shelf(self, FLAG)
         self.keys = keys.Keys(self, self._memory, clock)
+        self._claiming = threading.Lock()
+        self._ticked_at: float | None = None
+        self.alerts = Alerts(self)
+        self.channels = Shelf(self, CHANNEL)
         self.cohorts = Shelf(self, COHORT)
         os.register_at_fork(after_in_child=partial(_forked, weakref.ref(self)))
 
@@ -582,6 +597,7 @@ class Engine:
         from bandit.factorial import factorial
 
         with self._settled(key) as (reader, running):
+            self._check_analysis(reader)
             return factorial(reader, running, metric)
 
     def results(self, key: str, method: str | None = None) -> Results:
@@ -629,7 +645,7 @@ class Engine:
         """
         from bandit.inspection import inspect
 
-        with self._settled(key) as (reader, running):
+        with self._logged(key) as (reader, running):
             now = self._clock()
             return Quality(findings=inspect(reader, running, days(running.experiment, now), now))
 
@@ -642,7 +658,7 @@ class Engine:
         """
         from bandit.inspection import by_segment
 
-        with self._settled(key) as (reader, running):
+        with self._logged(key) as (reader, running):
             return by_segment(reader, running, attribute, metric)
 
     def series(self, key: str, every: str | float = "1d", metric: str | None = None) -> Series:
@@ -665,15 +681,22 @@ class Engine:
             raise InvalidInput.field("every", InvalidInput.of(error).errors[0].message) from error
         if seconds <= 0.0:
             raise InvalidInput.field("every", f"must be above 0, given {every}")
-        with self._settled(key) as (reader, running):
+        with self._logged(key) as (reader, running):
             return over_time(reader, running, seconds, metric)
 
     @contextmanager
     def _settled(self, key: str) -> Iterator[tuple[Reader, Running]]:
         self._journal.settle()
         with self.reading() as reader:
-            self._check_analysis(reader)
             yield reader, load(*_found(reader, key))
+
+    @contextmanager
+    def _logged(self, key: str) -> Iterator[tuple[Reader, Running]]:
+        """As `_settled`, for what the log tells: it must be there, and statistics be on."""
+        with self._settled(key) as (reader, running):
+            self._check_analysis(reader)
+            running.experiment.check_log()
+            yield reader, running
 
     def _check_analysis(self, reader: Reader) -> None:
         if not settings.read(reader, self._memory.outside).enable_statistical_analysis:
@@ -730,6 +753,79 @@ class Engine:
         with self.reading() as reader:
             return list(verify.verify(reader))
 
+    def export(self, path: str | os.PathLike[str]) -> Manifest:
+        """Writes all that is stored into one new file, of one moment and independent of SQLite; see `archive.restore`.
+
+        Raises:
+            InvalidInput: There is a file of that name already.
+            StoreError: It cannot be written; nothing is left of it.
+        """
+        self._journal.flush()
+        with self.reading() as reader:
+            return archive.export(reader, path, self._clock())
+
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """Copies the database of one moment into a new file, which is there when it is complete.
+
+        Raises:
+            InvalidInput: There is a file of that name already.
+            StoreError: It cannot be written; nothing is left of it.
+        """
+        self._journal.flush()
+        with self._journal.reading(), new_file(path) as made:
+            self._store.backup(made)
+
+    def erase(self, unit: str, kind: str | None = None, *, idempotency_key: str | None = None) -> Erased:
+        """Takes a unit's name, and what tells of it, out of all that is stored; what was counted stays counted.
+
+        Args:
+            unit: Whom.
+            kind: Only as a unit of this kind; None for every kind.
+            idempotency_key: Is noted in the audit log; to repeat an erasure does no harm without.
+
+        Raises:
+            InvalidInput: It is no name of a unit.
+            Forbidden: Whoever asks may not manage everybody's experiments.
+        """
+        request = _valid(ErasureRequest.model_validate, {"unit": unit, "kind": kind})
+        self._journal.flush()
+        with self._journal.reading():
+            with self._store.snapshot() as reader:
+                after = reader.last_decision()
+                known = reader.decided_for(request.unit, 0)
+            return self.manage(erasure.erase, request.unit, request.kind, known, after, idempotency_key)
+
+    def retain(self, archive: str | os.PathLike[str] | None = None) -> bool:
+        """Removes the log of an experiment that was archived more than `retention_days` ago; true where one was.
+
+        A server does this once a minute. Its results stay what they are.
+
+        Args:
+            archive: A folder into which the log is written as Parquet before.
+
+        Raises:
+            InvalidInput: There is no such folder, or PyArrow is missing; nothing was removed.
+            StoreError: The log cannot be written there, or the store refuses.
+        """
+        days = self.settings.read().retention_days
+        if days is None:
+            return False
+        self._journal.flush()
+        with self.reading() as reader:
+            due = retention.next_due(reader, self._clock() - days * retention.DAY)
+            if due is None:
+                return False
+            if archive is not None:
+                retention.archive(reader, due, archive)
+        retention.remove(self._removing, self.reading, due.row.id)
+        return True
+
+    def _removing(self, function: Callable[..., Managed], *arguments: object) -> Managed:
+        """Runs an operation whose effect the next look at the store must see."""
+        done = self._journal.run(function, *arguments)
+        self._journal.flush()
+        return done
+
     def tick(self) -> bool:
         """Does what is due by now that nobody asks for; true where there is more.
 
@@ -744,7 +840,19 @@ class Engine:
             if found is not None:
                 self._journal.run(conclusion.conclude, key, found)
                 self._journal.settle()
+        self._ticked_at = time.monotonic()
         return more
+
+    def deliver(self, *, commands: bool = False) -> bool:
+        """Sends the alerts that are due; true where there may be more.
+
+        A server does this once a second. Any number of processes may: each delivery is one's alone while it is tried.
+
+        Args:
+            commands: Whether this process runs the commands of channels.
+        """
+        with self._claiming:
+            return delivery.deliver(self._journal, self.reading, self._clock(), commands=commands)
 
     def check(self) -> None:
         """Does what a decision needs of the store, without deciding.
@@ -753,6 +861,11 @@ class Engine:
             StoreError: The store would refuse a decision.
         """
         self._journal.run(_nothing)
+
+    def health(self) -> Health:
+        """How every component is, and why."""
+        with self.reading() as reader:
+            return examine(reader, self._journal, self.check, self._store.path, self._ticked_at, self._clock())
 
     @contextmanager
     def reading(self) -> Iterator[Reader]:

@@ -1,6 +1,7 @@
 """What an experiment is, and how it learns."""
 
 import math
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -9,6 +10,7 @@ from bandit.conditions import Condition
 from bandit.criterion import Guardrail, Trip, consistent
 from bandit.eligibility import MOST_FORCED, MOST_SEGMENTS, Assignment, Layer, Segment, Unit
 from bandit.eligibility import check as check_assignment
+from bandit.errors import WrongState
 from bandit.factors import MOST_FACTORS, MOST_VARIANTS, Factor, Fraction, check, combined
 from bandit.instant import Instant
 from bandit.metric import Metric
@@ -423,3 +425,17 @@ class StoredExperiment(Experiment):
         paused = {trip.variant for trip in self.trips if trip.action == "pause_arm"}
         left = [0.0 if variant.key in paused else variant.weight for variant in self.variants]
         return left if any(left) else [float(variant.is_control) for variant in self.variants]
+    log: Literal["kept", "removing", "removed"] = Field(
+        default="kept", description="Whether its decisions and events are there, or were kept for long enough."
+    )
+    log_removed_at: float | None = None
+
+    def check_log(self) -> None:
+        """Checks that its decisions and events are there.
+
+        Raises:
+            WrongState: They were removed.
+        """
+        if self.log != "kept":
+            at = datetime.fromtimestamp(self.log_removed_at or 0.0, UTC).isoformat(timespec="seconds")
+            raise WrongState(f"the log of experiment {self.key!r} was removed at {at}; its results are kept")

@@ -33,6 +33,7 @@ def open_bandit(reader: Reader, row: ExperimentRow, standing: Standing, file: Te
         How many trials were `written`, and how many left out because they are `unrewarded` or `repeated`.
     """
     running = load(row, standing)
+    running.experiment.check_log()
     features = list(dict.fromkeys(name for trial in reader.trials(row.id) for name in _context(trial)))
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow([*COLUMNS, *(PREFIX + name for name in features)])

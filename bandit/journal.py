@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
-from bandit import settings
+from bandit import outbox, settings
 from bandit.bell import mine, ring
 from bandit.errors import MultiarmError, Overloaded, StoreError, StoreUnusable
 from bandit.memory import Memory
@@ -43,6 +43,13 @@ class Journal(Protocol):
 
     def reading(self) -> AbstractContextManager[object]:
         """Holds off the writer where a snapshot would not."""
+
+    def waiting(self) -> int:
+        """How much waits to be written.
+
+        Raises:
+            StoreError: The store refuses what was run before.
+        """
 
     def close(self) -> None:
         """Flushes and ends."""
@@ -183,7 +190,7 @@ class GroupCommit:
                         ticket.error = error
                 if memory.looks:
                     look(memory, now)
-                if batch := memory.take():
+                if batch := outbox.take(memory):
                     memory.store.write(batch)
             memory.trim()
         except Exception as error:
@@ -215,6 +222,10 @@ class GroupCommit:
         """See `Journal`."""
         return contextlib.nullcontext()
 
+    def waiting(self) -> int:
+        """See `Journal`: operations."""
+        return len(self._waiting)
+
     def close(self) -> None:
         """See `Journal`."""
 
@@ -232,7 +243,7 @@ class Background:
         self._clock = clock
         self._lock = threading.Lock()
         self._follow_settings()
-        self._writing = threading.Lock()
+        self._writing = threading.RLock()  # who holds off the writer may still run operations
         self._held: Batch | None = None
         self._failure: StoreError | None = None
         self._closing = threading.Event()
@@ -277,7 +288,7 @@ class Background:
             while True:
                 if self._held is None:
                     with self._lock:
-                        self._held = self._memory.take()
+                        self._held = outbox.take(self._memory)
                 if not self._held:
                     self._held = None
                     return
@@ -310,6 +321,10 @@ class Background:
         """See `Journal`."""
         return self._writing
 
+    def waiting(self) -> int:
+        """See `Journal`: decisions and events."""
+        return self._memory.unwritten()
+
     def close(self) -> None:
         """See `Journal`."""
         self._closing.set()
@@ -338,6 +353,10 @@ class Ended:
         raise StoreUnusable(self._why)
 
     settle = flush
+
+    def waiting(self) -> int:
+        """See `run`."""
+        raise StoreUnusable(self._why)
 
     def reading(self) -> AbstractContextManager[object]:
         """See `run`."""

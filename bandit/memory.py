@@ -104,6 +104,7 @@ class Memory:
             self.rows.clear()
             self.records.clear()
             self.seats.clear()
+            self.answered.clear()
         for number in news.experiments:
             if running := self.by_id.pop(number, None):
                 del self.experiments[running.experiment.key]

@@ -1,19 +1,23 @@
 """Queries of a SQLite store."""
 
+import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bandit.errors import StoreBusy, StoreError, StoreUnusable
 from bandit.store import (
     TRIALS,
+    Alert,
     Cell,
     Change,
     DecisionRow,
+    Delivery,
     Document,
     EpochRow,
     ExperimentRow,
     Grouping,
+    Mentions,
     OutcomeRow,
     Selection,
     Standing,
@@ -31,16 +35,16 @@ _SELECTING = {
     "text": "instr(folded(key || char(10) || json_extract(definition, '$.name')), folded(?)) > 0",
 }
 _DECISION = f"SELECT {', '.join('decisions.' + name for name in DecisionRow._fields)} FROM decisions"
-_TRIALS = (
+_LOG = (
     f"SELECT {', '.join('decisions.' + name for name in DecisionRow._fields)},"
     " coalesce(draws.probabilities, epochs.probabilities) AS drawn,"
     f" {', '.join('outcomes.' + name for name in OutcomeRow._fields)} FROM decisions"
     " LEFT JOIN draws ON draws.decision = decisions.id"
     " LEFT JOIN epochs ON epochs.experiment = decisions.experiment AND epochs.epoch = decisions.epoch"
     " AND epochs.eligible = decisions.eligible LEFT JOIN outcomes ON outcomes.decision = decisions.id"
-    " WHERE decisions.experiment = ? AND decisions.head = decisions.id AND decisions.opened_at IS NOT NULL"
-    " AND drawn IS NOT NULL ORDER BY decisions.id, outcomes.metric"
+    " WHERE decisions.experiment = ?{0} ORDER BY decisions.id, outcomes.metric"
 )
+_TRIALS = _LOG.format(" AND decisions.head = decisions.id AND decisions.opened_at IS NOT NULL AND drawn IS NOT NULL")
 
 
 class SQLiteReader:
@@ -49,7 +53,7 @@ class SQLiteReader:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def _read(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+    def _read(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
         try:
             return self._connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
@@ -84,6 +88,33 @@ class SQLiteReader:
             (before, *(value for value in given.values() if value is not None), most),
         )
         return [(row[0], Change(*row[1:])) for row in rows]
+
+    def alerts(
+        self, kind: str | None, subject: str | None, severity: str | None, before: int, most: int
+    ) -> list[tuple[int, Alert]]:
+        given = {"kind": kind, "subject": subject, "severity": severity}
+        where = "".join(f" AND {column} = ?" for column, value in given.items() if value is not None)
+        rows = self._read(
+            f"SELECT number, {', '.join(Alert._fields)} FROM alerts WHERE number < ?{where}"
+            " ORDER BY number DESC LIMIT ?",
+            (before, *(value for value in given.values() if value is not None), most),
+        )
+        return [(row[0], Alert(*row[1:])) for row in rows]
+
+    def alert(self, number: int) -> Alert | None:
+        found = self._read(f"SELECT {', '.join(Alert._fields)} FROM alerts WHERE number = ?", (number,))
+        return Alert(*found[0]) if found else None
+
+    def deliveries(self, alerts: Sequence[int]) -> list[Delivery]:
+        columns = ", ".join(Delivery._fields)
+        places = ", ".join("?" * len(alerts))
+        sql = f"SELECT {columns} FROM deliveries WHERE alert IN ({places}) ORDER BY alert, channel"
+        return [Delivery(*row) for row in self._read(sql, alerts)]
+
+    def outbox(self, now: float, most: int) -> list[Delivery]:
+        columns = ", ".join(Delivery._fields)
+        sql = f"SELECT {columns} FROM deliveries WHERE due_at <= ? ORDER BY due_at LIMIT ?"
+        return [Delivery(*row) for row in self._read(sql, (now, most))]
 
     def awake(self, now: float, most: int) -> list[int]:
         sql = "SELECT id FROM experiments WHERE wake_at <= ? ORDER BY wake_at LIMIT ?"
@@ -133,6 +164,50 @@ class SQLiteReader:
     def decision(self, number: int) -> DecisionRow | None:
         found = self._read(f"{_DECISION} WHERE id = ?", (number,))
         return DecisionRow(*found[0]) if found else None
+
+    def decided_for(self, unit: str, after: int) -> list[int]:
+        return [row[0] for row in self._read("SELECT id FROM decisions WHERE id > ? AND unit = ?", (after, unit))]
+
+    def mentions(self, text: str) -> Mentions:
+        inside = json.dumps(text)[1:-1]  # as it stands in JSON that is ASCII
+        given = {"text": text, "inside": inside}
+        found = "instr({0}, :text) OR instr({0}, :inside)".format
+
+        def rows(table: str, columns: tuple[str, ...], *searched: str) -> list[Any]:
+            where = " OR ".join(map(found, searched))
+            return self._read(f"SELECT {', '.join(columns)} FROM {table} WHERE {where}", given)
+
+        return Mentions(
+            [row[0] for row in rows("experiments", ("id",), "definition")],
+            [Document(*row) for row in rows("documents", Document._fields, "body")],
+            [
+                (row[0], Change(*row[1:]))
+                for row in rows("changes", ("number", *Change._fields), "detail", "idempotency_key")
+            ],
+            [(row[0], Alert(*row[1:])) for row in rows("alerts", ("number", *Alert._fields), "message", "body")],
+        )
+
+    def logged(self, experiment: int, after: int, most: int) -> list[int]:
+        sql = "SELECT id FROM decisions WHERE id > ? AND experiment = ? ORDER BY id LIMIT ?"
+        return [row[0] for row in self._read(sql, (after, experiment, most))]
+
+    def told_of(self, experiment: int, after: int, most: int) -> list[int]:
+        rows = self._read(
+            "SELECT events.number FROM events CROSS JOIN decisions ON decisions.id = events.decision"
+            " WHERE events.number > ? AND decisions.experiment = ? ORDER BY events.number LIMIT ?",
+            (after, experiment, most),
+        )
+        return [row[0] for row in rows]
+
+    def seats(self, experiment: int, most: int) -> list[tuple[int, str, str]]:
+        return self._read(
+            "SELECT experiment, unit, eligible FROM units WHERE experiment = ? LIMIT ?", (experiment, most)
+        )
+
+    def tokens(self, decision: int) -> list[tuple[int, str]]:
+        return self._read(
+            "SELECT number, idempotency_key FROM events WHERE decision = ? AND idempotency_key IS NOT NULL", (decision,)
+        )
 
     def keyed(self, experiment: int, idempotency_key: str) -> DecisionRow | None:
         found = self._read(f"{_DECISION} WHERE experiment = ? AND idempotency_key = ?", (experiment, idempotency_key))
@@ -211,10 +286,17 @@ class SQLiteReader:
         return int(found[0][0]) if found else 0
 
     def trials(self, experiment: int) -> Iterator[TrialRow]:
+        return self._grouped(_TRIALS, experiment)
+
+    def log(self, experiment: int) -> Iterator[TrialRow]:
+        return self._grouped(_LOG.format(""), experiment)
+
+    def _grouped(self, sql: str, experiment: int) -> Iterator[TrialRow]:
+        """Decisions with their outcomes, from a row for each pair of them."""
         width = len(DecisionRow._fields)
         found: TrialRow | None = None
         try:
-            for row in self._connection.execute(_TRIALS, (experiment,)):
+            for row in self._connection.execute(sql, (experiment,)):
                 if found is None or found.head.id != row[0]:
                     if found is not None:
                         yield found
@@ -288,6 +370,19 @@ class SQLiteReader:
             )
         except sqlite3.Error as error:
             raise translated(error) from error
+    def schema(self) -> int:
+        return int(self._read("PRAGMA user_version")[0][0])
+
+    def tables(self) -> dict[str, tuple[str, ...]]:
+        rows = self._read(
+            "SELECT tables.name, columns.name FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns"
+            " WHERE tables.type = 'table' AND substr(tables.name, 1, 7) NOT IN ('sqlite_', '_sqlite')"
+            " ORDER BY tables.name, columns.cid"
+        )
+        tables: dict[str, tuple[str, ...]] = {}
+        for table, column in rows:
+            tables[table] = (*tables.get(table, ()), column)
+        return tables
 
     def rows(self, table: str) -> Iterator[Sequence[Any]]:
         try:

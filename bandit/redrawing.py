@@ -37,6 +37,7 @@ def redrawable(reader: Reader, running: Running, place: int) -> Redrawable:
     metric = experiment.metrics[place]
     logged = reader.epochs(running.id)
     reasons = {
+        "the log was removed": experiment.log != "kept",
         "the policy learns from other metrics": set(experiment.goals) != {metric.key},
         "the log does not have when missing rewards were taken for granted": metric.missing != "wait",
         "an alarm makes the policy forget": experiment.alarm is not None,

@@ -62,7 +62,10 @@ class Settings(Model):
     )
     canary_dwell: Duration = Field(default=3600.0, description="Of new rollouts: least time at each step.")
     retention_days: float | None = Field(
-        default=None, gt=0.0, le=100_000.0, description="Days for which decisions are kept; unset: for good."
+        default=None,
+        gt=0.0,
+        le=100_000.0,
+        description="Days until the log of an archived experiment is removed; unset: never.",
     )
     allow_private_webhooks: bool = Field(
         default=False, description="Whether alerts may be sent to loopback and private addresses."

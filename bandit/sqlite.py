@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from bandit.errors import StoreBusy, StoreError, StoreUnusable
 from bandit.reader import BUSY_SECONDS, SQLiteReader, translated
-from bandit.store import Alert, Batch, Change, DecisionRow, DrawRow, EpochRow, EventRow, News, OutcomeRow
+from bandit.store import Alert, Batch, Change, DecisionRow, Delivery, DrawRow, EpochRow, EventRow, News, OutcomeRow
 
 APPLICATION_ID = 0x6D61726D  # "marm", by which a file is known as ours
 SCHEMA = 3  # how many migrations there are
@@ -223,7 +223,7 @@ class SQLiteStore:
             self._writer.executemany(
                 "UPDATE experiments SET wake_at = ? WHERE id = ?", [(at, number) for number, at in batch.wakes.items()]
             )
-        self._insert("alerts", Alert._fields, batch.alerts)
+        self._post(batch)
         self._insert("changes", Change._fields, batch.changes)
         self._insert("epochs", EpochRow._fields, batch.epochs, "ON CONFLICT DO NOTHING")
         self._insert("decisions", DecisionRow._fields, batch.decisions)
@@ -244,6 +244,39 @@ class SQLiteStore:
         self._add("models", ("experiment", "period", "variant", "place"), ("total",), batch.models)
         self._upsert("snapshots", ("experiment", "epoch", "state"), batch.snapshots.values(), 1)
         self._add("allocations", ("experiment", "epoch", "variant"), _SIZES, batch.allocations)
+        for table, columns, key, rows in batch.amendments:
+            self._writer.executemany(f"UPDATE {table} SET {_each(columns, '{0} = ?')} WHERE {_all(key)}", rows)
+        for table, key, rows in batch.removals:
+            self._writer.executemany(f"DELETE FROM {table} WHERE {_all(key)}", rows)
+
+    def fill(self, table: str, columns: Sequence[str], rows: Collection[Sequence[Any]]) -> None:
+        self._insert(table, columns, rows)
+
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """See `Store`. The copy is made from one snapshot, so that writers neither wait nor make it begin anew."""
+        try:
+            connection = self._writer if self._memory else self._connect()
+            try:
+                connection.execute("PRAGMA query_only = OFF")
+                connection.execute("VACUUM INTO ?", (os.fspath(path),))
+            finally:
+                if not self._memory:
+                    connection.close()
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
+    def _post(self, batch: Batch) -> None:
+        """Writes alerts and their deliveries, which begin here or have come further."""
+        if batch.alerts:
+            (first,) = self._writer.execute("SELECT coalesce(max(number), 0) + 1 FROM alerts").fetchone()
+            rows = [(first + place, *alert) for place, alert in enumerate(batch.alerts)]
+            self._insert("alerts", ("number", *Alert._fields), rows)
+            begun = [
+                Delivery(first + place, channel, 0, batch.alerts[place].at, None, "")
+                for place, channel in batch.addressed
+            ]
+            self._insert("deliveries", Delivery._fields, begun)
+        self._upsert("deliveries", Delivery._fields, batch.deliveries.values(), 2)
 
     def _add(
         self,
@@ -322,3 +355,7 @@ def _opening(path: str, error: sqlite3.Error) -> StoreError:
 
 def _each(columns: Sequence[str], form: str) -> str:
     return ", ".join(form.format(column) for column in columns)
+
+
+def _all(columns: Sequence[str]) -> str:
+    return " AND ".join(f"{column} = ?" for column in columns)

@@ -5,9 +5,10 @@ The store's transaction is the truth and memory a cache of it. Everything kept i
 to (statistics, learning, models, allocations), so several processes can share a store: each adds its own.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Any, NamedTuple, Protocol
 
 TRIALS = -1
@@ -163,12 +164,52 @@ class Alert(NamedTuple):
     body: str
 
 
+class Delivery(NamedTuple):
+    """How far an alert is on its way through a channel: tries so far, when the next one is due, what went wrong last.
+
+    `due_at` is None once it was delivered, or was tried for the last time.
+    """
+
+    alert: int
+    channel: str
+    tries: int
+    due_at: float | None
+    delivered_at: float | None
+    error: str
+
+
 class Document(NamedTuple):
     """A definition that is not an experiment's: what kind it is, its key, and its JSON; None once it is removed."""
 
     kind: str
     key: str
     body: str | None
+
+
+class Amendment(NamedTuple):
+    """Rows of a table that are to hold other values; each is new values and then those of the key."""
+
+    table: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+class Removal(NamedTuple):
+    """Rows of a table that are to be gone, by the values of a key."""
+
+    table: str
+    key: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+class Mentions(NamedTuple):
+    """Where a text occurs: numbers of experiments, documents, lines of the audit log and alerts by their numbers."""
+
+    experiments: list[int]
+    documents: list[Document]
+    changes: list[tuple[int, Change]]
+    alerts: list[tuple[int, Alert]]
 
 
 class News(NamedTuple):
@@ -180,13 +221,18 @@ class News(NamedTuple):
 
 @dataclass(slots=True)
 class Batch:
-    """Everything that one transaction writes."""
+    """Everything that one transaction writes.
+
+    `addressed` has for each delivery that begins the place of its alert in `alerts`, and its channel.
+    """
 
     experiments: dict[int, ExperimentRow] = field(default_factory=dict)
     standings: dict[int, Standing] = field(default_factory=dict)
     wakes: dict[int, float | None] = field(default_factory=dict)
     documents: dict[tuple[str, str], Document] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
+    addressed: list[tuple[int, str]] = field(default_factory=list)
+    deliveries: dict[tuple[int, str], Delivery] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     epochs: list[EpochRow] = field(default_factory=list)
     decisions: list[DecisionRow] = field(default_factory=list)
@@ -202,6 +248,8 @@ class Batch:
     models: dict[tuple[int, int, int, int], list[float]] = field(default_factory=dict)
     snapshots: dict[int, tuple[int, int, bytes]] = field(default_factory=dict)
     allocations: dict[tuple[int, int, int], list[float]] = field(default_factory=dict)
+    amendments: list[Amendment] = field(default_factory=list)
+    removals: list[Removal] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in self.__slots__)
@@ -221,6 +269,12 @@ class Store(Protocol):
 
     def write(self, batch: Batch) -> None:
         """Writes a batch within a transaction."""
+
+    def fill(self, table: str, columns: Sequence[str], rows: Collection[Sequence[Any]]) -> None:
+        """Writes rows of a table as they are, within a transaction."""
+
+    def backup(self, path: str | PathLike[str]) -> None:
+        """Copies everything of one moment into an empty file."""
 
     def changed(self) -> News | None:
         """What others have changed since the last call; None where nobody wrote at all."""
@@ -259,6 +313,20 @@ class Reader(Protocol):
     def changes(self, kind: str | None, key: str | None, before: int, most: int) -> list[tuple[int, Change]]:
         """Number and line of the audit log, the newest first, of those below `before`; None is any kind, or key."""
 
+    def alerts(
+        self, kind: str | None, subject: str | None, severity: str | None, before: int, most: int
+    ) -> list[tuple[int, Alert]]:
+        """Number and alert, the newest first, of those below `before`; None is any."""
+
+    def alert(self, number: int) -> Alert | None:
+        """An alert by its number."""
+
+    def deliveries(self, alerts: Sequence[int]) -> list[Delivery]:
+        """The deliveries of alerts, by number and channel."""
+
+    def outbox(self, now: float, most: int) -> list[Delivery]:
+        """Deliveries that are due by `now`, the earliest first, `most` at most."""
+
     def awake(self, now: float, most: int) -> list[int]:
         """Experiments that want to be looked at by `now`, the earliest first, `most` at most."""
 
@@ -285,6 +353,24 @@ class Reader(Protocol):
 
     def decision(self, number: int) -> DecisionRow | None:
         """A decision by its id."""
+
+    def decided_for(self, unit: str, after: int) -> list[int]:
+        """Decisions for a unit, of whatever experiment, whose id is above `after`; looks through all of those."""
+
+    def mentions(self, text: str) -> Mentions:
+        """What holds a text, beside decisions and events."""
+
+    def logged(self, experiment: int, after: int, most: int) -> list[int]:
+        """Decisions of an experiment with an id above `after`, the least first, `most` at most."""
+
+    def told_of(self, experiment: int, after: int, most: int) -> list[int]:
+        """Numbers above `after` of events of an experiment's decisions, the least first, `most` at most."""
+
+    def seats(self, experiment: int, most: int) -> list[tuple[int, str, str]]:
+        """Experiment, unit and mask of units that have a variant, `most` at most."""
+
+    def tokens(self, decision: int) -> list[tuple[int, str]]:
+        """Number and idempotency key of a decision's events that came with one."""
 
     def keyed(self, experiment: int, idempotency_key: str) -> DecisionRow | None:
         """The decision that was made with a key."""
@@ -351,6 +437,15 @@ class Reader(Protocol):
 
     def history(self, experiment: int, metric: int) -> Iterator[tuple[int, int, float, float, float]]:
         """Epoch, variant, count, sum and squares of every epoch that has some; of the trials for TRIALS."""
+
+    def log(self, experiment: int) -> Iterator[TrialRow]:
+        """Every decision of an experiment as `trials` has them, in their order, a few in memory at a time."""
+
+    def schema(self) -> int:
+        """The version of the tables."""
+
+    def tables(self) -> dict[str, tuple[str, ...]]:
+        """The name of every table, with its columns."""
 
     def rows(self, table: str) -> Iterator[Sequence[Any]]:
         """Every row of a table, for a replay."""

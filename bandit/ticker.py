@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -12,15 +13,17 @@ _log = logging.getLogger("multiarm.engine")
 
 
 class Ticker:
-    """Calls `Engine.tick` until it is stopped, or the block ends.
+    """Calls `Engine.tick`, or another verb, until it is stopped, or the block ends.
 
     Args:
         engine: Which; it stays the caller's to close, after this has stopped.
         every: Seconds between two calls.
+        verb: What to call with the engine; true where it wants to be called again at once.
     """
 
-    def __init__(self, engine: Engine, every: float = 1.0) -> None:
+    def __init__(self, engine: Engine, every: float = 1.0, *, verb: Callable[[Engine], bool] = Engine.tick) -> None:
         self._engine = engine
+        self._verb = verb
         self._every = every
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="multiarm-ticker", daemon=True)
@@ -37,7 +40,7 @@ class Ticker:
     def _run(self) -> None:
         while not self._stopping.wait(self._every):
             try:
-                while self._engine.tick() and not self._stopping.is_set():
+                while self._verb(self._engine) and not self._stopping.is_set():
                     pass
             except MultiarmError as error:
                 _log.warning("nothing was done by itself", extra={"reason": error.detail})

@@ -2,13 +2,14 @@
 
 The store adds and subtracts as events arrive; here every trial's outcome is worked out anew from its decisions and
 events, summed once, and compared. Counts must agree exactly, sums of floating-point numbers to within their rounding.
+Experiments whose log was removed (see `retention`) cannot be replayed; `unreplayed` names them.
 """
 
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from bandit import covariate
 from bandit.contextual import increments
@@ -51,9 +52,32 @@ class Sums:
             sizes[index] += abs(part)
 
 
-def verify(reader: Reader) -> Iterator[Difference]:
+def unreplayed(reader: Reader) -> list[str]:
+    """The keys of experiments whose log was removed, wholly or in part."""
+    loaded = (load(row, standing) for row, standing in reader.experiments())
+    return [running.experiment.key for running in loaded if running.experiment.log != "kept"]
+
+
+class _Present:
+    """A reader of what can be replayed: without what is left of logs that were removed."""
+
+    def __init__(self, reader: Reader, gone: set[int]) -> None:
+        self._reader = reader
+        self._gone = gone
+        self._decisions = {row[0] for row in reader.rows("decisions") if row[1] in gone} if gone else set()
+
+    def rows(self, table: str) -> Iterator[Sequence[Any]]:
+        """See `Reader`."""
+        place = {"decisions": 1, "events": 1, "draws": 0, "outcomes": 0}.get(table, 0)
+        gone = self._decisions if table in ("events", "draws", "outcomes") else self._gone
+        return (row for row in self._reader.rows(table) if row[place] not in gone)
+
+
+def verify(whole: Reader) -> Iterator[Difference]:
     """Yields every difference between a replay of the ledger and what is kept beside it."""
-    experiments = {row.id: load(row, standing) for row, standing in reader.experiments()}
+    experiments = {row.id: load(row, standing) for row, standing in whole.experiments()}
+    gone = {number for number, running in experiments.items() if running.experiment.log != "kept"}
+    reader = _Present(whole, gone)
     records = {
         row.id: Record(experiments[row.experiment], row)
         for row in (DecisionRow(*values) for values in reader.rows("decisions"))
@@ -107,7 +131,7 @@ def _draws(records: dict[int, Record], probabilities: dict[int, list[float]]) ->
             yield Difference(f"decision {row.id:016x}: propensity", row.propensity, expected)
 
 
-def _units(reader: Reader, records: dict[int, Record]) -> Iterator[Difference]:
+def _units(reader: _Present, records: dict[int, Record]) -> Iterator[Difference]:
     """Every unit's first decision is one of its own."""
     for experiment, unit, _, head in reader.rows("units"):
         record = records.get(head)
@@ -115,7 +139,7 @@ def _units(reader: Reader, records: dict[int, Record]) -> Iterator[Difference]:
             yield Difference(f"unit {unit!r}: decision {head:016x}", "its first", "not one of this unit")
 
 
-def _events(reader: Reader, records: dict[int, Record]) -> Iterator[Difference]:
+def _events(reader: _Present, records: dict[int, Record]) -> Iterator[Difference]:
     """Replays the events in their order; leaves each decision with its outcome and its time of exposure."""
     events = [EventRow(*values[1:]) for values in reader.rows("events")]
     kept = {record.id: record.exposed_at for record in records.values()}
@@ -164,7 +188,7 @@ def _apply(record: Record, event: EventRow) -> str:
     return status
 
 
-def _outcomes(reader: Reader, records: dict[int, Record]) -> Iterator[Difference]:
+def _outcomes(reader: _Present, records: dict[int, Record]) -> Iterator[Difference]:
     """Adds up each trial's decisions, and holds the outcomes kept against them."""
     for record in records.values():
         if record.exposed_at is not None:
@@ -236,7 +260,7 @@ def _moments(value: float, propensity: float) -> list[float]:
 
 
 def _compare(
-    reader: Reader, table: str, width: int, replayed: Sums, experiments: dict[int, Running]
+    reader: _Present, table: str, width: int, replayed: Sums, experiments: dict[int, Running]
 ) -> Iterator[Difference]:
     """Holds a table of sums, whose first `width` columns are the place, against the replayed ones."""
     kept = {tuple(values[:width]): list(values[width:]) for values in reader.rows(table)}

@@ -10,10 +10,12 @@ import click
 
 SUMMARIES = {
     "audit": "Show who changed what, and when.",
+    "backup": "Copy the database, while servers go on writing.",
     "config": "Show and change settings.",
     "counterfactual": "Estimate what another policy would have earned.",
     "demo": "Watch a bandit learn: a server, simulated users, a minute.",
-    "export": "Write an experiment's log for other tools.",
+    "export": "Write all that is stored into one archive, or an experiment's log for other tools.",
+    "import": "Read an archive into an empty database.",
     "keys": "Make, list and revoke API keys.",
     "list": "List the experiments of a file.",
     "power": "Compute a sample size, or the effect or power that one has.",
@@ -86,6 +88,7 @@ def verify(db: str, as_json: bool) -> None:
     """
     from bandit.errors import StoreError
     from bandit.sqlite import SQLiteStore
+    from bandit.verify import unreplayed
     from bandit.verify import verify as replay
 
     try:
@@ -93,6 +96,7 @@ def verify(db: str, as_json: bool) -> None:
         try:
             with store.snapshot() as reader:
                 differences = [str(difference) for difference in replay(reader)]
+                without = unreplayed(reader)
                 counts = {name: sum(1 for _ in reader.rows(name)) for name in ("experiments", "decisions", "events")}
         finally:
             store.close()
@@ -100,10 +104,12 @@ def verify(db: str, as_json: bool) -> None:
         click.echo(f"Error: {error.detail}", err=True)
         sys.exit(2)
     if as_json:
-        click.echo(json.dumps({**counts, "differences": differences}))
+        click.echo(json.dumps({**counts, "differences": differences, "not_replayed": without}))
     else:
         read = ", ".join(f"{count} {name}" for name, count in counts.items())
         click.echo(f"{len(differences)} differences in {read}" if differences else f"ok: {read}")
+        if without:
+            click.echo(f"not replayed, because their logs were removed: {', '.join(without)}")
         for difference in differences:
             click.echo(difference)
     sys.exit(1 if differences else 0)

@@ -1,14 +1,8 @@
-"""The commands `multiarm counterfactual` and `multiarm export`: what a log tells about policies that did not run."""
-
-import sys
-from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
-from typing import TextIO
+"""The command `multiarm counterfactual`: what a log tells about policies that did not run."""
 
 import click
 
 from bandit.counterfactual import Counterfactual, counterfactual
-from bandit.export import open_bandit
 from bandit.target import EXAMPLES, read
 from server.report import aligned
 from server.stored import stored
@@ -30,31 +24,6 @@ def show(key: str, policy: str, db: str, as_json: bool) -> None:
     with stored(key, db) as found:
         answer = counterfactual(*found, read(policy))
     click.echo(answer.model_dump_json(indent=2) if as_json else table(answer, policy))
-
-
-@click.command()
-@click.argument("key")
-@click.option("--format", "form", required=True, type=click.Choice(["obd"]), help="obd: Open Bandit Dataset, as CSV.")
-@_DB
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="A new file; without it, print.")
-def export(key: str, form: str, db: str, out: Path | None) -> None:  # noqa: ARG001 - there is one format yet
-    """Write the log of the experiment KEY for other tools: a row a trial, with its exact propensity."""
-    with stored(key, db) as found:
-        try:
-            with _opened(out) as file:
-                sizes = open_bandit(*found, file)
-        except FileExistsError:
-            raise click.ClickException(f"--out: {out} exists already; give a new file") from None
-        except BrokenPipeError:
-            sys.stderr.close()  # what reads the output has had enough
-            return
-        except OSError as error:
-            raise click.ClickException(f"--out: {out}: {error.strerror or error}") from None
-    click.echo(
-        f"{sizes['written']:,} trials written; left out: {sizes['unrewarded']:,} without a reward, "
-        f"{sizes['repeated']:,} not drawn anew",
-        err=True,
-    )
 
 
 def table(answer: Counterfactual, policy: str) -> str:
@@ -93,9 +62,3 @@ def _interval(answer: Counterfactual) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.5g}"
-
-
-def _opened(out: Path | None) -> AbstractContextManager[TextIO]:
-    if out is None:
-        return nullcontext(sys.stdout)
-    return out.open("x", encoding="utf-8", newline="")

@@ -5,7 +5,10 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-_EXTRA = ("request_id", "method", "route", "status", "duration_ms", "db", "address")
+_EXTRA = (
+    *("request_id", "method", "route", "status", "duration_ms", "db", "address"),
+    *("reason", "alert", "kind", "subject", "severity"),
+)
 
 access = logging.getLogger("multiarm.access")
 

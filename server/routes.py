@@ -11,7 +11,7 @@ from bandit.results import Quality, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, StatusAnswer
 from bandit.sample_size import SampleSize, SampleSizeRequest
 from bandit.tracking import TrackRequest
-from server import administration, documents, ofrep, oversight, rollouts
+from server import administration, documents, ofrep, oversight, rollouts, watching
 from server.management import (
     Clone,
     CounterfactualQuery,
@@ -127,6 +127,7 @@ def table(engine: Engine, operations: Operations, metrics: Metrics) -> list[Rout
             asks=CounterfactualQuery,
         ),
         Route("GET", "/v1/metrics/<key>/prior", "read", manage.prior, None, Prior, (404, 422, 503), asks=PriorQuery),
+        *watching.routes(engine),
         Route("POST", "/v1/sample-size", "read", manage.sample_size, SampleSizeRequest, SampleSize, TAKES_BODY),
         *administration.routes(engine),
         *rollouts.routes(engine),

@@ -32,7 +32,23 @@ STOP_SECONDS = 30
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes.")
 @click.option("--config", type=click.Path(), help="TOML file of settings.  [default: MULTIARM_CONFIG, or none]")
 @click.option("--access-log", is_flag=True, help="Log every choose and reward, not only those that fail.")
-def serve(db: str, host: str, port: int, workers: int, config: str | None, access_log: bool) -> None:
+@click.option("--alert-commands", is_flag=True, help="Run the commands of alert channels, as this user.")
+@click.option(
+    "--archive",
+    type=click.Path(exists=True, file_okay=False, writable=True),
+    metavar="FOLDER",
+    help="Write logs there, as Parquet, before the setting retention_days removes them.",
+)
+def serve(
+    db: str,
+    host: str,
+    port: int,
+    workers: int,
+    config: str | None,
+    access_log: bool,
+    alert_commands: bool,
+    archive: str | None,
+) -> None:
     """Answer choose and reward over HTTP."""
     logging.config.dictConfig(LOGGING)
     address = ip_address(host)
@@ -63,7 +79,15 @@ def serve(db: str, host: str, port: int, workers: int, config: str | None, acces
         log_dictconfig=LOGGING,
     )
     place = Place(str(address), port, db, multiprocessing.Semaphore(1), keyed)
-    load = partial(worker.load, place, workers=workers, config=config, access_log=access_log)
+    load = partial(
+        worker.load,
+        place,
+        workers=workers,
+        config=config,
+        access_log=access_log,
+        alert_commands=alert_commands,
+        archive=archive,
+    )
     server.serve(target_loader=load, wrap_loader=False)
 
 

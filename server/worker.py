@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import wait
 from multiprocessing.util import Finalize
 from typing import Any
@@ -20,7 +21,14 @@ from server.app import create_app
 
 
 def load(
-    place: Place, *, workers: int = 1, config: str | None = None, access_log: bool = False, front: bool = True
+    place: Place,
+    *,
+    workers: int = 1,
+    config: str | None = None,
+    access_log: bool = False,
+    front: bool = True,
+    alert_commands: bool = False,
+    archive: str | None = None,
 ) -> Callable[..., Any]:
     """Opens the database in this process and returns the application.
 
@@ -32,9 +40,15 @@ def load(
     _end_with_parent()
     engine = Engine(place.db, config=config)
     Finalize(None, engine.close, exitpriority=1)
-    ticker = Ticker(engine)
-    ticker.start()
-    Finalize(None, ticker.stop, exitpriority=2)
+    verbs = (
+        (Engine.tick, 1.0),
+        (partial(Engine.deliver, commands=alert_commands), 1.0),
+        (partial(Engine.retain, archive=archive), 60.0),
+    )
+    for verb, every in verbs:
+        ticker = Ticker(engine, every, verb=verb)
+        ticker.start()
+        Finalize(None, ticker.stop, exitpriority=2)
     access = Access(engine, workers=workers, loopback=ipaddress.ip_address(place.address).is_loopback)
     app = create_app(engine, access_log=access_log, front=front, authorise=access)
     announce(place)

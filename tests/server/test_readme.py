@@ -55,6 +55,9 @@ def test_in_a_program(tmp_path, monkeypatch, capsys):
     assert "## Keep collecting" in run(blocks("sh")[4], tmp_path)
     assert "dr " in run(blocks("sh")[5], tmp_path)
     assert (tmp_path / "log.csv").read_text().startswith("timestamp,action,variant,reward,pscore,context_hour\n")
+    copied = run(blocks("sh")[6], tmp_path)
+    assert copied.startswith("ok")
+    assert (tmp_path / "backup.db").stat().st_size > 0
 
 
 def test_contexts(capsys):
@@ -85,7 +88,7 @@ def test_simulate(tmp_path):
 
 
 def test_every_block_is_tested():
-    assert (len(blocks("sh")), len(blocks("python"))) == (6, 5)
+    assert (len(blocks("sh")), len(blocks("python"))) == (7, 5)
 
 
 def test_the_commands_exist():

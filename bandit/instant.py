@@ -20,14 +20,20 @@ def parse(text: str) -> float:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"{text[:100]!r} given, {ALLOWED}") from None
+    return _since_1970(moment)
+
+
+def _since_1970(moment: datetime) -> float:
     if moment.tzinfo is None:
-        raise ValueError(f"{text!r} given without an offset, {ALLOWED}")
+        raise ValueError(f"{moment.isoformat()!r} given without an offset, {ALLOWED}")
     return moment.timestamp()
 
 
 def _seconds(given: Any) -> float:
     if isinstance(given, str):
         given = parse(given)
+    elif isinstance(given, datetime):
+        given = _since_1970(given)
     if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= LATEST or math.isnan(given):
         raise ValueError(f"{given!r} given, {ALLOWED}")
     return float(given)

@@ -18,6 +18,7 @@ from bandit.errors import MultiarmError, Overloaded, StoreError, StoreUnusable
 from bandit.memory import Memory
 from bandit.reward import close_windows
 from bandit.store import Batch
+from bandit.trips import look
 
 MOST_WAITING = 10_000
 LONGEST_WAIT_SECONDS = 2.0
@@ -180,6 +181,8 @@ class GroupCommit:
                         ticket.result = ticket.function(memory, *ticket.arguments, now)
                     except MultiarmError as error:
                         ticket.error = error
+                if memory.looks:
+                    look(memory, now)
                 if batch := memory.take():
                     memory.store.write(batch)
             memory.trim()
@@ -252,7 +255,10 @@ class Background:
             now = self._clock()
             if not memory.next_sweep - SWEEP_SECONDS <= now < memory.next_sweep:
                 _sweep(memory, now)
-            return function(memory, *arguments, now)
+            result = function(memory, *arguments, now)
+            if memory.looks:
+                look(memory, now)
+            return result
 
     def _write_always(self) -> None:
         while not self._closing.wait(self._interval):

@@ -4,10 +4,9 @@ from typing import Annotated, TypedDict
 
 from pydantic import Field
 
-from bandit import lifecycle
 from bandit.errors import InvalidInput
 from bandit.experiment import Status, StoredExperiment, Type
-from bandit.memory import load
+from bandit.memory import parse
 from bandit.model import Model
 from bandit.store import Reader, Selection
 
@@ -54,7 +53,7 @@ class Page(Model):
 
 def every(reader: Reader, query: Query) -> list[StoredExperiment]:
     """All experiments that are meant, the oldest first."""
-    return [lifecycle.standing(load(*found)) for found in reader.select(_selection(query), 0, -1)]
+    return [parse(*found) for found in reader.select(_selection(query), 0, -1)]
 
 
 def page(reader: Reader, query: PageQuery) -> Page:
@@ -64,7 +63,7 @@ def page(reader: Reader, query: PageQuery) -> Page:
         InvalidInput: The cursor is none that a page has given.
     """
     found = reader.select(_selection(query), place("cursor", query.cursor, 0), query.limit + 1)
-    shown = [lifecycle.standing(load(*row)) for row in found[: query.limit]]
+    shown = [parse(*row) for row in found[: query.limit]]
     return Page(experiments=shown, next=str(found[query.limit - 1][0].id) if len(found) > query.limit else None)
 
 

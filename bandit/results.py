@@ -54,7 +54,8 @@ class ComparisonResult(Model):
 
     An end of an interval is null where it is infinite. Where there is no valid method the numbers are null and
     `refused` says why, and what to do. `significant` allows for the number of variants (Bonferroni), as the interval
-    does; the p-value is that of this comparison alone.
+    does; the p-value is that of this comparison alone. `variance_reduction` is the part of the effect's variance that a
+    covariate took away.
     """
 
     metric: str
@@ -67,6 +68,7 @@ class ComparisonResult(Model):
     p_value: float | None = None
     significant: bool = False
     method: str | None = None
+    variance_reduction: float | None = None
     warnings: list[str] = Field(default_factory=list)
     refused: str | None = None
 

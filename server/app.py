@@ -14,11 +14,12 @@ from server.docs import page
 from server.front import JSON, Authorise, answer_first
 from server.logs import log_request
 from server.metrics import Metrics
+from server.ofrep import PREFIX, refuse_flag
 from server.openapi import API, describe
 from server.operations import Operations
 from server.problems import PROBLEM, refuse
 from server.requests import MOST_BODY_BYTES, identify, read_body
-from server.route import Route
+from server.route import Reply, Route
 from server.routes import table
 
 HOT = ("/v1/choose", "/v1/reward")
@@ -49,7 +50,7 @@ def create_app(
     app.url_map.merge_slashes = False  # a path has one spelling; a redirect would lose the body
     app.json.sort_keys = False  # type: ignore[attr-defined]
     metrics = Metrics()
-    routes = table(engine, Operations(engine, metrics))
+    routes = table(engine, Operations(engine, metrics), metrics)
     descriptions, app.schemas = describe(routes)
     for route, description in zip(routes, descriptions, strict=True):
         _add(app, route, description, authorise, most_body_bytes)
@@ -75,12 +76,16 @@ def _add(app: API, route: Route, description: dict[str, Any], authorise: Authori
         who = Actor() if route.scope == "public" else authorise(environ, route.scope)
         body = b"" if route.takes is None else read_body(environ, most)
         asked = {} if route.asks is None else dict(route.asks.model_validate(request.args.to_dict()))
+        if route.conditional:
+            asked["match"] = environ.get("HTTP_IF_NONE_MATCH")
         with acting(*who):
             answer = route.operation(body, environ.get("HTTP_IDEMPOTENCY_KEY"), **(request.view_args or {}), **asked)
+        if isinstance(answer, Reply):
+            return Response(answer.body, answer.status, list(answer.headers), content_type=JSON)
         return Response(answer, route.status, content_type=JSON)
 
     add = {"GET": app.get, "POST": app.post, "PUT": app.put, "PATCH": app.patch, "DELETE": app.delete}[route.method]
-    add(route.path, endpoint=route.name, **description)(view)
+    add(route.path, endpoint=route.name, strict_slashes=not route.conditional, **description)(view)
 
 
 def _add_pages(app: API, metrics: Metrics, authorise: Authorise) -> None:
@@ -122,5 +127,9 @@ def _observe(app: API, metrics: Metrics, quiet: set[str]) -> None:
 
     @app.errorhandler(Exception)
     def fail(error: Exception) -> Response:
-        status, headers, body = refuse(error, identify(request.environ))
+        request_id = identify(request.environ)
+        if request.path.startswith(PREFIX):
+            status, headers, body = refuse_flag(error, request_id, (request.view_args or {}).get("key"))
+            return Response(body, status, headers, content_type=JSON)
+        status, headers, body = refuse(error, request_id)
         return Response(body, status, headers, content_type=PROBLEM)

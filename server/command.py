@@ -9,16 +9,19 @@ from importlib.metadata import entry_points
 import click
 
 SUMMARIES = {
+    "audit": "Show who changed what, and when.",
     "config": "Show and change settings.",
     "counterfactual": "Estimate what another policy would have earned.",
     "demo": "Watch a bandit learn: a server, simulated users, a minute.",
     "export": "Write an experiment's log for other tools.",
     "keys": "Make, list and revoke API keys.",
+    "list": "List the experiments of a file.",
     "power": "Compute a sample size, or the effect or power that one has.",
     "replay": "Replay a log of decisions through a policy.",
     "results": "Show what an experiment has shown so far.",
     "serve": "Answer choose and reward over HTTP.",
     "simulate": "Simulate policies in an environment, many times over.",
+    "validate": "Say what is wrong with a definition, and what is unwise.",
     "verify": "Replay the ledger and compare it with the statistics kept.",
 }
 """One line for each command, so that listing them imports none."""

@@ -14,7 +14,7 @@ from server.logs import log_request
 from server.metrics import Metrics
 from server.problems import PROBLEM, refuse
 from server.requests import Environ, identify, read_body
-from server.route import Operation, Scope
+from server.route import Scope
 
 Application = Callable[[Environ, Any], Iterable[bytes]]
 
@@ -31,7 +31,7 @@ JSON = "application/json"
 
 def answer_first(
     behind: Application,
-    hot: Mapping[str, Operation],
+    hot: Mapping[str, Callable[..., Any]],
     *,
     metrics: Metrics,
     authorise: Authorise,

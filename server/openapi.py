@@ -30,6 +30,12 @@ _PARAMETERS = {
         "description": "A repeat with the same key does nothing and gets the same answer.",
         "schema": HEADER_KEY.json_schema(),
     },
+    "match": {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "Tags of former answers: 304 where one is still right.",
+        "schema": {"type": "string"},
+    },
 }
 
 
@@ -75,6 +81,8 @@ def describe(routes: list[Route]) -> tuple[list[dict[str, Any]], dict[str, Any]]
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Problem, "serialization")]
     for route in routes:
         models.append((route.gives, "serialization"))
+        if route.refuses is not None:
+            models.append((route.refuses, "serialization"))
         if route.takes is not None:
             models.append((route.takes, "validation"))
             if issubclass(route.takes, Changes):
@@ -96,7 +104,8 @@ def _name(reference: dict[str, str]) -> str:
 
 
 def _operation(route: Route, references: Mapping[Any, Any]) -> dict[str, Any]:
-    refusal = references[Problem, "serialization"]
+    refusal = references[route.refuses or Problem, "serialization"]
+    form = JSON if route.refuses else PROBLEM
     given = references[route.gives, "serialization"]
     if route.many:
         given = {"type": "array", "items": {"anyOf": [given, refusal]}}
@@ -105,15 +114,19 @@ def _operation(route: Route, references: Mapping[Any, Any]) -> dict[str, Any]:
     for status in sorted({*route.refusals, *by_access}):
         responses[str(status)] = {
             "description": f"{HTTPStatus(status).phrase}.",
-            "content": {PROBLEM: {"schema": refusal}},
+            "content": {form: {"schema": refusal}},
         }
+    if route.conditional:
+        responses["304"] = {"description": "Nothing has changed since the answer that the header names."}
     responses["default"] = {
         "description": "Any other refusal, of the same form.",
-        "content": {PROBLEM: {"schema": refusal}},
+        "content": {form: {"schema": refusal}},
     }
     parameters = [_PARAMETERS["key"]] if "<key>" in route.path else []
-    if route.method != "GET":
+    if route.method != "GET" and not route.conditional:
         parameters.append(_PARAMETERS["idempotency"])
+    if route.conditional:
+        parameters.append(_PARAMETERS["match"])
     if route.asks is not None:
         parameters += _query(route.asks)
     security: list[dict[str, list[str]]] = [] if route.scope == "public" else [{name: []} for name in SECURITY_SCHEMES]

@@ -7,14 +7,23 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from bandit import ChooseRequest, Engine, InvalidInput, MalformedInput
 from bandit.decision import Decision
 from bandit.errors import FieldError
+from bandit.model import Model
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest
+from bandit.tracking import TrackedAnswer, TrackRequest
 from server.metrics import Metrics
 from server.serialisation import STATUSES, DecisionText, array, problem
+
+
+class TrackAnswer(Model):
+    """What became of it, for each decision."""
+
+    tracked: list[TrackedAnswer]
+
 
 # Shorter than a key in a body may be, so that the place in a batch can be added.
 HEADER_KEY: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(pattern=r"^[!-~]{1,200}$")])
@@ -66,6 +75,15 @@ class Operations:
         """Make a deferred decision count from now on."""
         request = ActivateRequest.model_validate_json(body)
         return STATUSES[self._engine.activate(request.decision_id)].encode()
+
+    def track(self, body: bytes, token: str | None) -> bytes:
+        """Say what a unit did, to the experiments that decided its flags."""
+        request = TrackRequest.model_validate_json(body)
+        if token is not None and request.idempotency_key is None:
+            request = request.model_copy(update={"idempotency_key": idempotency_key(token)})
+        tracked = self._engine.follow(request)
+        self._metrics.rewards(each.status for each in tracked if each.status != "activated")
+        return to_json({"tracked": [each._asdict() for each in tracked]})
 
     def choose_batch(self, body: bytes, token: str | None) -> bytes:
         """Decide many at once; each has its own answer or problem."""

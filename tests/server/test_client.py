@@ -19,7 +19,7 @@ def far(start):
 
 
 def test_it_has_the_methods_of_the_engine():
-    local = {"decide", "settle"}  # for requests that were validated already
+    local = {"decide", "settle", "follow"}  # for requests that were validated already
     local |= {"manage", "reading", "tick", "verify"}  # for who holds the file
     for name, method in inspect.getmembers(Engine, inspect.isfunction):
         if not name.startswith("_") and name not in local:
@@ -96,6 +96,31 @@ def test_a_whole_life(far):
     assert far.get("copy-2").status == "completed"
     assert far.sample_size({"baseline": 0.1, "treatment": 0.12}).sample_size_per_variant == 3841
     far.check()
+
+
+def test_flags(far, copy):
+    switch = {"key": "switch", "type": "boolean", "variants": {"on": True, "off": False}, "default_variant": "off"}
+    assert far.flags.create(switch) == far.flags.get("switch")
+    assert far.evaluate("switch", "u", {"country": "NL"}) == ("switch", False, "off", "STATIC", {}, None, None)
+    assert far.flags.update("switch", {"default_variant": None}).default_variant is None
+    assert far.evaluate("switch", default=7)[1:4] == (7, None, "STATIC")
+    assert far.evaluate("nope", default=7)[1:6:4] == (7, "FLAG_NOT_FOUND")
+    assert far.evaluate("switch", "u" * 257, default=7)[1:6:4] == (7, "INVALID_CONTEXT")
+    far.create(copy)
+    far.start("copy")
+    texts = {"control": "Pay now", "short": "Pay"}
+    far.flags.create({"key": "text", "type": "string", "variants": texts, "experiment": "copy"})
+    first = far.evaluate_all("u")
+    assert [found.key for found in first] == ["switch", "text"]
+    found = far.evaluate("text", "u", defer=True)
+    assert (found.value, found.metadata["deferred"]) == (first[1].value, True)
+    (tracked,) = far.track("spent", "u", flag="text", value=5.0)
+    assert (tracked.experiment, tracked.status) == ("copy", "applied")
+    assert far.track("exposure", decision_id=tracked.decision_id)[0].status == "activated"
+    with pytest.raises(NotFound, match="flag 'nope' is unknown"):
+        far.track("spent", "u", flag="nope", value=1.0)
+    far.flags.remove("switch")
+    assert [flag.key for flag in far.flags.list()] == ["text"]
 
 
 def test_batches(far, copy):
@@ -180,3 +205,25 @@ def test_a_prior_is_learned_from_afar(far):
     assert far.prior("buy", "me") == prior
     with pytest.raises(InvalidInput, match="there are 0"):
         far.prior("buy", "you")
+
+
+def test_experiments_are_overseen_from_afar(far, copy):
+    copy["metrics"][0]["minimum_effect"] = 0.1
+    assert far.validate(copy).errors == []
+    assert {remark.field for remark in far.validate({**copy, "nope": 1}).errors} == {"nope"}
+    far.create({**copy, "owner": "ann"})
+    far.start("copy")
+    far.choose("copy", "u")
+    assert [variant.weight for variant in far.rebalance("copy", {"short": 2}).variants] == [1.0, 2.0]
+    assert [variant.weight for variant in far.rebalance("copy").variants] == [1.0, 1.0]
+    assert far.traffic("copy").units == 1
+    assert [line.action for line in far.audit("experiment", "copy", limit=2).changes] == ["update", "update"]
+    assert far.audit(cursor=far.audit(limit=2).next).changes[0].action == "start"
+    far.create({**copy, "key": "copy-2"})
+    assert [one.key for one in far.list(owner="ann")] == ["copy"]
+    assert [one.key for one in far.page(limit=1).experiments] == ["copy"]
+    assert [one.key for one in far.page(limit=1, cursor=far.page(limit=1).next, text="COPY").experiments] == ["copy-2"]
+    with pytest.raises(InvalidInput, match="has no factors"):
+        far.factorial("copy")
+    with pytest.raises(InvalidInput, match=r"weights\.nope"):
+        far.rebalance("copy", {"nope": 1})

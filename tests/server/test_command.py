@@ -143,3 +143,77 @@ def test_reading_beside_a_server_is_fine(start, copy, tmp_path):
         assert run("verify", "--db", str(tmp_path / "test.db")).output.startswith("ok: 1 experiments, 1 decisions")
         assert run("results", "copy", "--db", str(tmp_path / "test.db")).exit_code == 0
     assert server.stop() == 0
+
+
+SOUND = {
+    "key": "sound",
+    "type": "ab_test",
+    "variants": [{"key": "a", "is_control": True}, {"key": "b"}],
+    "metrics": [{"key": "buy", "minimum_effect": 0.2}],
+    "plan": {"days": 10, "traffic": 1000, "baseline": 0.1},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "said"),
+    [
+        ({}, 0, "a fixed split needs 3,841 units of each variant"),
+        ({"plan": {"units": 100, "baseline": 0.1}}, 0, "warning: plan.units: underpowered"),
+        ({"variants": [{"key": "a", "weight": -1}, {"key": "b"}]}, 1, "error: variants[0].weight: "),
+    ],
+)
+def test_a_definition_in_a_file_is_validated(tmp_path, changes, code, said):
+    file = tmp_path / "experiment.json"
+    file.write_text(json.dumps(SOUND | changes))
+    answer = run("validate", str(file))
+    assert answer.exit_code == code, answer.output
+    assert said in answer.output
+    found = json.loads(run("validate", str(file), "--json").output)
+    assert bool(found["errors"]) == (code == 1)
+
+
+def test_a_definition_may_be_toml(tmp_path):
+    file = tmp_path / "experiment.toml"
+    file.write_text(
+        'key = "sound"\nstart_at = 2999-01-01T00:00:00Z\nmetrics = [{key = "buy"}]\n[[variants]]\nkey = "a"\n'
+        '[[variants]]\nkey = "b"\n'
+    )
+    answer = run("validate", str(file))
+    assert answer.exit_code == 0, answer.output
+    assert "warning: variants: none is the control" in answer.output
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff\xfe", b"3"])
+def test_a_definition_that_cannot_be_read_is_told(tmp_path, content):
+    file = tmp_path / "experiment.json"
+    file.write_bytes(content)
+    answer = run("validate", str(file))
+    assert answer.exit_code == 1
+    assert "Could not open file" in answer.output
+    assert run("validate", str(tmp_path / "nope")).exit_code == 2
+
+
+def test_experiments_of_a_file_are_listed(db, tmp_path):
+    answer = run("list", "--db", str(db))
+    assert answer.exit_code == 0
+    assert answer.output.splitlines()[0].split() == ["experiment", "status", "type", "owner", "started", "name"]
+    assert "copy" in answer.output
+    assert "copy" not in run("list", "--db", str(db), "--status", "draft").output
+    (found,) = json.loads(run("list", "--db", str(db), "--text", "COP", "--json").output)["experiments"]
+    assert found["key"] == "copy"
+    assert run("list", "--db", str(tmp_path / "none.db")).exit_code == 1
+    assert run("list", "--db", str(db), "--owner", "x" * 300).exit_code == 2
+
+
+def test_the_audit_log_of_a_file_is_shown(db):
+    with Engine(db) as engine:
+        engine.update("copy", {"name": "New"})
+    lines = run("audit", "copy", "--db", str(db)).output.splitlines()
+    assert lines[0].endswith("experiment copy  update")
+    assert lines[1].strip() == "name: '' -> 'New'"
+    assert lines[2].endswith("experiment copy  start, draft -> running")
+    assert lines[3].endswith("experiment copy  create")
+    assert [
+        line["action"] for line in json.loads(run("audit", "--db", str(db), "--limit", "1", "--json").output)["changes"]
+    ] == ["update"]
+    assert run("audit", "--db", str(db), "--kind", "flag").output == "nothing was changed\n"

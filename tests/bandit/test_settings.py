@@ -209,7 +209,8 @@ def test_experiments_are_switched_off_at_once(engine):
     engine.settings.update({"enable_experiments": False})
     for unit in ("u", "v", None):
         decision = engine.choose("x", unit)
-        assert decision[:1] + decision[2:] == ("", "b", {}, 1.0, 0, "experiments_off")
+        assert (decision.id, decision.variant, decision.propensity, decision.epoch) == ("", "b", 1.0, 0)
+        assert decision.reason == "experiments_off"
     assert engine.reward(kept.id, 1.0) == "applied"
     assert sum(variant.decisions for variant in engine.results("x").variants) == 1
     engine.settings.reset()

@@ -52,6 +52,11 @@ def ask(app, method, path, token=None, **more):
     return app.test_client().open(path, method=method, headers=headers, **more)
 
 
+def kind(path):
+    """What a refusal is written as: OpenFeature's protocol has a form of its own."""
+    return "application/json" if path.startswith("/ofrep/") else "application/problem+json"
+
+
 def make(engine, scope, owner="ann", **more):
     return engine.keys.create({"scope": scope, "owner": owner, **more})
 
@@ -70,8 +75,8 @@ def test_every_route_refuses_a_key_that_is_not_enough(app, engine, clock):
     engine.keys.revoke(revoked.id)
     clock.now += 3600.0
     good = {scope: make(engine, scope).token for scope in GRANTS}
-    other, *rest = good["admin"].rsplit("_", 1)
-    wrong = [None, "", "x", good["admin"][:-1], f"{other}_{rest[0][::-1]}", "multiarm_000000000000_x", expired.token]
+    prefix, name, secret = good["admin"].split("_", 2)
+    wrong = [None, "", "x", good["admin"][:-1], f"{prefix}_{name}_x{secret}", "multiarm_000000000000_x", expired.token]
     for method, path, scope in served(app):
         for token in [*wrong, revoked.token]:
             answer = ask(app, method, path, token)
@@ -80,15 +85,14 @@ def test_every_route_refuses_a_key_that_is_not_enough(app, engine, clock):
             else:
                 assert answer.status_code == 401, (method, path, token)
                 assert answer.headers["WWW-Authenticate"] == 'Bearer realm="multiarm"'
-                assert answer.content_type == "application/problem+json"
-                assert answer.json["title"] == "Unauthorised"
+                assert answer.content_type == kind(path)
         for held, token in good.items():
             answer = ask(app, method, path, token)
             if scope == "public" or scope in GRANTS[held]:
                 assert answer.status_code not in (401, 403), (method, path, held)
             else:
                 assert answer.status_code == 403, (method, path, held)
-                assert answer.json["detail"].endswith(
+                assert answer.json["detail" if "detail" in answer.json else "errorDetails"].endswith(
                     {
                         "decide": "decide or manage or admin",
                         "read": "read or manage or admin",
@@ -96,7 +100,7 @@ def test_every_route_refuses_a_key_that_is_not_enough(app, engine, clock):
                         "admin": "takes one for admin",
                     }[scope]
                 )
-                assert answer.content_type == "application/problem+json"
+                assert answer.content_type == kind(path)
     assert engine.list() == []
 
 
@@ -104,7 +108,7 @@ def test_every_route_that_changes_an_experiment_refuses_another_owner(app, engin
     engine.create({**DEFINITION, "owner": "ann"})
     before, token = engine.get("mine"), make(engine, "manage", "bob").token
     changes = {"PATCH": {"name": "x"}, "PUT": {"weights": {"a": 1, "b": 2}}}
-    bodies = {"clone": {"key": "copy"}, "rebalance": {"weights": {"a": 1, "b": 2}}}
+    bodies = {"clear": {"guardrail": "g"}, "clone": {"key": "copy"}, "rebalance": {"weights": {"a": 1, "b": 2}}}
     met = 0
     for method, path, scope in served(app):
         if scope == "manage" and path.startswith("/v1/experiments/mine"):

@@ -87,8 +87,18 @@ def test_simulate(tmp_path):
     assert re.search(r"^thompson_beta +\d", run(blocks("sh")[2], tmp_path), re.MULTILINE)
 
 
+def test_access_and_configuration(tmp_path):
+    keys = blocks("sh")[6].replace("revoke ID", 'revoke "$(multiarm keys list --json | cut -d\'"\' -f4)"')
+    said = run(keys, tmp_path)
+    assert said.startswith("multiarm_")
+    assert said.endswith("of ann is revoked.\n")
+    said = run(blocks("sh")[7], tmp_path)
+    assert "enable_experiments = false (stored)\nenable_experiments = true (default)\n" in said
+    assert (tmp_path / "settings.toml").read_text() == ""
+
+
 def test_every_block_is_tested():
-    assert (len(blocks("sh")), len(blocks("python"))) == (7, 5)
+    assert (len(blocks("sh")), len(blocks("python"))) == (8, 5)
 
 
 def test_the_commands_exist():

@@ -103,7 +103,7 @@ def _operation(route: Route, references: Mapping[Any, Any]) -> dict[str, Any]:
         "content": {PROBLEM: {"schema": refusal}},
     }
     parameters = [_PARAMETERS["key"]] if "<key>" in route.path else []
-    if route.method != "GET":
+    if route.method != "GET" and route.scope != "read":  # what only reads may be repeated anyway
         parameters.append(_PARAMETERS["idempotency"])
     if route.asks is not None:
         parameters += _query(route.asks)

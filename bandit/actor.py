@@ -1,18 +1,21 @@
 """Who asks for a change: the name that the audit log keeps, and whose things they may manage."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
+from types import TracebackType
 from typing import NamedTuple
 
 from bandit.errors import Forbidden
 
 
 class Actor(NamedTuple):
-    """A person, a program or a part of the engine. `owner` is whose things it may manage; None for everyone's."""
+    """A person, a program or a part of the engine. `owner` is whose things it may manage; None for everyone's.
+
+    `key` is the API key by which it came: "" for none where there are no keys; None for who needs none, in process.
+    """
 
     name: str = ""
     owner: str | None = None
+    key: str | None = None
 
     def check(self, owner: str) -> None:
         """Checks that it may manage what belongs to `owner`.
@@ -40,11 +43,27 @@ def current() -> Actor:
     return _actor.get()
 
 
-@contextmanager
-def acting(name: str, owner: str | None = None) -> Iterator[None]:
-    """Whatever the block changes is noted as changed by `name`, which may manage only what belongs to `owner`."""
-    before = _actor.set(Actor(name, owner))
-    try:
-        yield
-    finally:
-        _actor.reset(before)
+enter = _actor.set
+leave = _actor.reset
+"""What `acting` does at its two ends, for who has an Actor and no time: give `leave` what `enter` gave."""
+
+
+class acting:  # noqa: N801 - it reads as a function
+    """Whatever the block changes is noted as changed by `name`, which may manage only what belongs to `owner`.
+
+    Where a `key` is given, every operation within checks that this API key is still good, or for "" that none is
+    needed.
+    """
+
+    __slots__ = ("_actor", "_before")
+
+    def __init__(self, name: str, owner: str | None = None, key: str | None = None) -> None:
+        self._actor = Actor(name, owner, key)
+
+    def __enter__(self) -> None:
+        self._before = _actor.set(self._actor)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _actor.reset(self._before)

@@ -5,13 +5,18 @@ of anything goes on where it was. A duty does its work and the record of it in t
 finds nothing to do where another process was first.
 """
 
+import math
 from collections.abc import Callable
 
 from bandit import schedule
+from bandit.canary import advance
+from bandit.conclusion import review
 from bandit.memory import Memory
 from bandit.running import Running
+from bandit.trips import watch
 
 MOST_AT_ONCE = 100
+EVERYTHING = 1 << 62
 
 Duty = Callable[[Memory, Running, float], float | None]
 """Does what is due for an experiment by `now`, and returns when it wants to be called next; None for never.
@@ -19,7 +24,7 @@ Duty = Callable[[Memory, Running, float], float | None]
 Whatever changes the experiment itself (`Memory.replace`) has every duty called again at the next tick.
 """
 
-DUTIES: tuple[Duty, ...] = (schedule.keep,)
+DUTIES: tuple[Duty, ...] = (schedule.keep, watch, advance, review)
 
 
 def attend(memory: Memory, now: float) -> bool:
@@ -29,7 +34,14 @@ def attend(memory: Memory, now: float) -> bool:
         memory: Of the engine.
         now: Seconds since 1970.
     """
-    numbers = memory.store.reader().awake(now, MOST_AT_ONCE)
+    awake = memory.store.reader().awake
+    numbers = awake(now, MOST_AT_ONCE)
+    if now < memory.attended_at - 1.0:  # the clock was set back: what it is to be called at may be far away now
+        for number in awake(math.inf, EVERYTHING):
+            memory.batch.wakes[number] = 0.0
+        memory.attended_at = now
+        return True
+    memory.attended_at = now
     for number in numbers:
         waiting = memory.batch.wakes.get(number, 0.0)
         if waiting is not None and waiting <= now:

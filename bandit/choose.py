@@ -1,6 +1,8 @@
 """A decision: who takes part, who keeps what they had, and one draw from exactly the weights that are logged."""
 
-from bandit import settings
+from collections.abc import Callable
+
+from bandit import covariate, settings
 from bandit.answer import again, answer, excluded
 from bandit.assignment import rendezvous
 from bandit.cohort import COHORT
@@ -13,19 +15,29 @@ from bandit.memory import Memory
 from bandit.running import EVERYONE, Running
 from bandit.settings import Settings
 from bandit.shadow import choose_all
+from bandit.store import DecisionRow
 from bandit.turns import turn
 
 _ADVICE = {"draft": "start it first", "paused": "resume it first"}
 
+Keep = Callable[[Memory, Running, ChooseRequest, DecisionRow, str, float], DecisionRow]
+"""What a unit is answered that has its variant, by the decision that gave it."""
 
-def choose(memory: Memory, request: ChooseRequest, now: float) -> Decision:
+
+def choose(memory: Memory, request: ChooseRequest, now: float, keep: Keep = keep) -> Decision:
     """Decides, and notes the decision in the batch.
+
+    Args:
+        memory: Of the engine.
+        request: For whom, and with what in view.
+        now: Seconds since 1970.
+        keep: Answers a unit that has its variant; by default with another decision, which is logged.
 
     Raises:
         NotFound: The experiment is unknown.
         WrongState: It is not running.
         InvalidInput: An eligible variant is unknown, or none has a weight, or the context is not of the declared
-            features, or the unit is of other kinds.
+            features, or the unit is of other kinds, or a covariate among the attributes is not a number.
     """
     running = memory.experiments.get(request.experiment) or memory.experiment(request.experiment)
     experiment = running.experiment
@@ -38,6 +50,8 @@ def choose(memory: Memory, request: ChooseRequest, now: float) -> Decision:
     if experiment.status != "running":
         advice = _ADVICE.get(experiment.status, "it decides no more")
         raise WrongState(f"experiment {experiment.key!r} is {experiment.status}: {advice}")
+    if running.covariates and request.attributes is not None:
+        covariate.check(running.covariates, request.attributes)
     mask = EVERYONE if request.eligible is None else running.mask(request.eligible)
     gate, everywhere = running.gate, settings.current(memory)
     if gate is not None or everywhere.holdout or not everywhere.enable_experiments:

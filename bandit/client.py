@@ -3,7 +3,7 @@
 import json
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, Unpack
 from urllib.parse import quote, urlencode
@@ -11,19 +11,25 @@ from urllib.parse import quote, urlencode
 import urllib3
 from pydantic import BaseModel
 
+from bandit import remote_flags
 from bandit.audit import Audit
 from bandit.cohort import Cohort
 from bandit.counterfactual import Counterfactual
+from bandit.criterion import Checks
 from bandit.decision import ChooseRequest, Decision
 from bandit.effects import Factorial
 from bandit.errors import BY_STATUS, FieldError, InvalidInput, MultiarmError
+from bandit.evaluation import Evaluation
 from bandit.experiment import Experiment, StoredExperiment
+from bandit.flag import Flag
 from bandit.listing import MOST_ON_A_PAGE, Filters, Page
 from bandit.priors import Prior
-from bandit.remote import RemoteShelf, new_key
+from bandit.remote import RemoteConfiguration, RemoteKeys, RemoteShelf, new_key
 from bandit.results import Quality, Results, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest
+from bandit.rollout import RolloutReport
 from bandit.sample_size import SampleSize, SampleSizeRequest
+from bandit.tracking import Tracked
 from bandit.traffic import Traffic
 from bandit.validation import Validation
 from policies import Policy
@@ -50,23 +56,34 @@ class Client:
     Args:
         url: Where the server is, as `http://127.0.0.1:8000`.
         timeout: Seconds to wait for a connection, and again for each answer.
-        retries: How often a call is repeated where no answer came or the server was overloaded. Every write carries an
-            idempotency key, its own or a new one, so a repeat counts once.
+        retries: How often a call is repeated where no answer came, or the server was overloaded or asked too often.
+            Every write carries an idempotency key, its own or a new one, so a repeat counts once.
         headers: Sent with every request.
+        key: The API key, where the server asks for one.
 
     Methods take, return and raise what those of `Engine` do, and `Unreachable` when the last try had no answer.
     """
 
     def __init__(
-        self, url: str, *, timeout: float = 5.0, retries: int = 3, headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        *,
+        timeout: float = 5.0,
+        retries: int = 3,
+        headers: Mapping[str, str] | None = None,
+        key: str | None = None,
     ) -> None:
+        given = {} if key is None else {"Authorization": f"Bearer {key}"}
         self.url = url.rstrip("/")
         self._retries = retries
         self._pool = urllib3.PoolManager(
             maxsize=64,
             timeout=urllib3.Timeout(connect=timeout, read=timeout),
-            headers={**(headers or {}), "Content-Type": "application/json", "Accept": "application/json"},
+            headers={**given, **(headers or {}), "Content-Type": "application/json", "Accept": "application/json"},
         )
+        self.keys = RemoteKeys(self._ask)
+        self.settings = RemoteConfiguration(self._ask)
+        self.flags = RemoteShelf(self._ask, "/v1/flags", Flag)
         self.cohorts = RemoteShelf(self._ask, "/v1/cohorts", Cohort)
 
     def choose(
@@ -115,6 +132,50 @@ class Client:
         return _status(
             json.loads(self._ask("POST", "/v1/reward/retract", {"decision_id": decision_id, "metric": metric}))
         )
+
+    def evaluate(
+        self,
+        flag: str,
+        unit: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        default: Any = None,
+        *,
+        defer: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> Evaluation:
+        """See `Engine.evaluate`."""
+        asked = remote_flags.request(unit, attributes, defer)
+        path = f"/ofrep/v1/evaluate/flags{_path(flag)}"
+        answer = self._ask("POST", path, asked, idempotency_key or new_key(), also=(400, 404))
+        return remote_flags.evaluation(json.loads(answer), default)
+
+    def evaluate_all(
+        self, unit: str | None = None, attributes: Mapping[str, Any] | None = None
+    ) -> Sequence[Evaluation]:
+        """See `Engine.evaluate_all`."""
+        answer = self._ask("POST", "/ofrep/v1/evaluate/flags", remote_flags.request(unit, attributes, None))
+        return [remote_flags.evaluation(item, None) for item in json.loads(answer)["flags"]]
+
+    def track(
+        self,
+        name: str,
+        unit: str | None = None,
+        *,
+        flag: str | None = None,
+        decision_id: str | None = None,
+        value: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> Sequence[Tracked]:
+        """See `Engine.track`."""
+        request = {
+            "name": name,
+            "unit": unit,
+            "flag": flag,
+            "decision_id": decision_id,
+            "value": value,
+            "idempotency_key": idempotency_key or new_key(),
+        }
+        return [Tracked(**each) for each in json.loads(self._ask("POST", "/v1/track", request))["tracked"]]
 
     def choose_batch(self, requests: Sequence[ChooseRequest | Mapping[str, Any]]) -> Decisions:
         """See `Engine.choose_batch`."""
@@ -169,6 +230,38 @@ class Client:
     def archive(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
         """See `Engine.archive`."""
         return self._manage("POST", _path(key, "archive"), None, idempotency_key)
+
+    def clear_trip(self, key: str, guardrail: str, *, idempotency_key: str | None = None) -> StoredExperiment:
+        """See `Engine.clear_trip`."""
+        return self._manage("POST", _path(key, "guardrails", "clear"), {"guardrail": guardrail}, idempotency_key)
+
+    def promote(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
+        """See `Engine.promote`."""
+        return self._manage("POST", _path(key, "rollout", "promote"), {"reason": reason}, idempotency_key)
+
+    def hold(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
+        """See `Engine.hold`."""
+        return self._manage("POST", _path(key, "rollout", "hold"), {"reason": reason}, idempotency_key)
+
+    def proceed(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
+        """See `Engine.proceed`."""
+        return self._manage("POST", _path(key, "rollout", "proceed"), {"reason": reason}, idempotency_key)
+
+    def roll_back(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
+        """See `Engine.roll_back`."""
+        return self._manage("POST", _path(key, "rollout", "roll-back"), {"reason": reason}, idempotency_key)
+
+    def apply_winner(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
+        """See `Engine.apply_winner`."""
+        return self._manage("POST", _path(key, "apply-winner"), None, idempotency_key)
+
+    def guardrails(self, key: str) -> Checks:
+        """See `Engine.guardrails`."""
+        return Checks.model_validate_json(self._ask("GET", f"/v1/experiments{_path(key, 'guardrails')}"))
+
+    def rollout(self, key: str) -> RolloutReport:
+        """See `Engine.rollout`."""
+        return RolloutReport.model_validate_json(self._ask("GET", f"/v1/experiments{_path(key, 'rollout')}"))
 
     def get(self, key: str) -> StoredExperiment:
         """See `Engine.get`."""
@@ -275,8 +368,13 @@ class Client:
     def _batch(self, path: str, items: Answers) -> Answers:
         return [_item(answer) for answer in json.loads(self._ask("POST", path, items))] if items else []
 
-    def _ask(self, method: str, path: str, body: object = None, key: str | None = None) -> bytes:
-        """Asks until there is an answer that a repeat would not change; returns its body or raises its problem."""
+    def _ask(
+        self, method: str, path: str, body: object = None, key: str | None = None, also: Container[int] = ()
+    ) -> bytes:
+        """Asks until there is an answer that a repeat would not change; returns its body or raises its problem.
+
+        A status that is in `also` is no problem.
+        """
         data = None if body is None else _written(body)
         headers = dict(self._pool.headers) if key is None else {**self._pool.headers, "Idempotency-Key": key}
         failed = 0
@@ -290,9 +388,9 @@ class Client:
                     raise Unreachable(f"{self.url} does not answer after {failed + 1} tries: {error}") from error
                 time.sleep(_pause(failed))
             else:
-                if response.status < 300:
+                if response.status < 300 or response.status in also:
                     return response.data
-                if response.status != 503 or failed == self._retries:
+                if response.status not in (429, 503) or failed == self._retries:
                     raise _problem(response.status, response.data)
                 time.sleep(_pause(failed, response.headers.get("Retry-After")))
             failed += 1
@@ -371,7 +469,7 @@ def _error(status: int, document: dict[str, Any]) -> MultiarmError:
     name = str(document.get("type", "")).rpartition("#")[2]
     kind = _kinds().get(name) or BY_STATUS.get(status) or (InvalidInput if status < 500 else MultiarmError)
     errors = [FieldError(str(item["field"]), str(item["message"])) for item in document.get("errors", ())]
-    return kind(str(document.get("detail", f"the server answered {status}")), errors)
+    return kind(str(document.get("detail") or document.get("errorDetails") or f"the server answered {status}"), errors)
 
 
 def _kinds() -> dict[str, type[MultiarmError]]:

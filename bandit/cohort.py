@@ -1,6 +1,6 @@
 """Cohorts: units by name, by what they are like, or both; named by conditions."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -15,7 +15,11 @@ MOST_UNITS = 100_000
 
 
 class Cohort(Owned):
-    """A set of units: those listed, and those of which the condition is true."""
+    """A set of units: those listed, and those of which the condition is true.
+
+    It may change while experiments name it. Once it is removed, whether a unit is in it is unknown, so that what names
+    it matches nobody.
+    """
 
     name: Text = ""
     description: Text = ""
@@ -34,7 +38,13 @@ class Cohort(Owned):
 COHORT = Kind("cohort", Cohort)
 
 
-def check_cohorts(memory: Memory, conditions: Mapping[str, Condition | None]) -> None:
+def unknown(conditions: Mapping[str, Condition], exists: Callable[[str], bool]) -> list[FieldError]:
+    """The fields of conditions that name a cohort which does not exist."""
+    named = (found for place, condition in conditions.items() for found in condition.names(place))
+    return [FieldError(field, f"cohort {key!r} is unknown") for field, key in named if not exists(key)]
+
+
+def check_cohorts(memory: Memory, conditions: Mapping[str, Condition]) -> None:
     """Checks that the cohorts which conditions name exist.
 
     Args:
@@ -44,12 +54,6 @@ def check_cohorts(memory: Memory, conditions: Mapping[str, Condition | None]) ->
     Raises:
         InvalidInput: A cohort does not exist; every field that names one is named.
     """
-    errors = [
-        FieldError(field, f"cohort {key!r} is unknown")
-        for place, condition in conditions.items()
-        if condition is not None
-        for field, key in condition.names(place)
-        if key not in all_of(memory, COHORT)
-    ]
-    if errors:
+    known = all_of(memory, COHORT)
+    if errors := unknown(conditions, known.__contains__):
         raise InvalidInput("; ".join(f"{field}: {message}" for field, message in errors), errors)

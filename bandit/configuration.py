@@ -38,16 +38,21 @@ class SettingList(Model):
 class Configuration:
     """The settings of an engine, as `engine.settings`."""
 
-    def __init__(self, host: Host, outside: Outside) -> None:
+    def __init__(self, host: Host, memory: Memory) -> None:
         self._host = host
-        self._outside = outside
+        self._memory = memory
+        self._outside = memory.outside
 
     def read(self) -> Settings:
         """All settings as they are now."""
         with self._host.reading() as reader:
             return settings.read(reader, self._outside)
 
-    def list(self) -> list[Setting]:
+    def latest(self) -> Settings:
+        """All settings as this process last saw them, which is at most a tick ago, for the price of a look-up."""
+        return settings.cached(self._memory) or self.read()
+
+    def list(self) -> "Listed":
         """Every setting with its default, and where its value came from."""
         with self._host.reading() as reader:
             return listed(reader, self._outside)

@@ -53,12 +53,27 @@ def all_of(memory: Memory, kind: Kind[Body]) -> Mapping[str, Body]:
     """All documents of a kind by key, the uncommitted included. The mapping never changes; a later one may differ."""
     found: Mapping[str, Body] | None = memory.documents.get(kind.name)
     if found is None:
-        stored = {document.key: document for document in memory.store.reader().documents(kind.name)}
-        for document in memory.batch.documents.values():
-            if document.kind == kind.name:
-                stored[document.key] = document
-        found = {key: kind.parse(document) for key, document in stored.items() if document.body is not None}
-        memory.documents[kind.name] = found
+        found = memory.documents[kind.name] = _loaded(memory, kind)
+    return found
+
+
+def _loaded(memory: Memory, kind: Kind[Body]) -> dict[str, Body]:
+    """All documents of a kind from the store: of those that are known from before, only what others have changed."""
+    reader = memory.store.reader()
+    known, changed = memory.outdated.pop(kind.name, ({}, None))
+    found: dict[str, Body] = dict(known)
+    if changed is None:
+        stored: dict[str, Document | None] = {document.key: document for document in reader.documents(kind.name)}
+    else:
+        stored = {key: reader.document(kind.name, key) for key in changed}
+    for document in memory.batch.documents.values():
+        if document.kind == kind.name:
+            stored[document.key] = document
+    for key, kept in stored.items():
+        if kept is None or kept.body is None:
+            found.pop(key, None)
+        else:
+            found[key] = kind.parse(kept)
     return found
 
 

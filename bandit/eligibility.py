@@ -33,7 +33,11 @@ class Layer(Model):
 
 
 class Segment(Model):
-    """Weights of their own for the units of which a condition is true."""
+    """Weights of their own for the units of which a condition is true.
+
+    Units of several segments were drawn differently, so they are compared by what each was drawn from; where an effect
+    differs between segments, the results' is a weighted mean of theirs.
+    """
 
     name: Text = ""
     when: Condition

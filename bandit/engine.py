@@ -12,36 +12,54 @@ from typing import Any, Self, TypeVar, Unpack
 
 from pydantic import TypeAdapter, ValidationError
 
-from bandit import agenda, audit, lifecycle, listing, priors, target, validation, verify
+from bandit import (
+    agenda,
+    audit,
+    canary,
+    conclusion,
+    keys,
+    lifecycle,
+    listing,
+    priors,
+    progress,
+    settings,
+    target,
+    trips,
+    validation,
+    verify,
+)
 from bandit.actor import By, current
 from bandit.audit import Audit
 from bandit.choose import choose
 from bandit.cohort import COHORT
 from bandit.configuration import Configuration
 from bandit.counterfactual import Counterfactual, counterfactual
+from bandit.criterion import Checks
 from bandit.decision import ChooseRequest, Decision, IdempotencyKey, decode
 from bandit.effects import Factorial
-from bandit.errors import InvalidInput, MultiarmError, NotFound
+from bandit.errors import InvalidInput, MultiarmError, NotFound, WrongState
+from bandit.evaluation import Evaluation
 from bandit.experiment import Experiment, StoredExperiment
 from bandit.exposure import activate
+from bandit.flags import Flags, Held
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
 from bandit.listing import Filters, Page
 from bandit.memory import Memory, load, parse
 from bandit.model import Text
 from bandit.outside import read as read_outside
-from bandit.results import Quality, Results, Segments, Series, days, results
+from bandit.prerequisites import FLAG
+from bandit.results import SWITCHED_OFF, Quality, Results, Segments, Series, days, results
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retract, reward
+from bandit.rollout import RolloutReport
 from bandit.running import Running
 from bandit.sample_size import SampleSize, SampleSizeRequest
-from bandit.settings import read as read_settings
 from bandit.shelf import Shelf
 from bandit.sqlite import SQLiteStore
 from bandit.store import ExperimentRow, Reader, Standing
+from bandit.tracking import Tracked, TrackRequest, track
 from bandit.traffic import Traffic, Weights, rebalance, traffic
 from bandit.validation import Validation
 from policies import Duration, Policy
-
-MOST_IN_BATCH = 1000
 
 Answers = list[Any]
 Decisions = list[Decision | MultiarmError]
@@ -95,7 +113,7 @@ class Engine:
         self._store = SQLiteStore(path, alone=not durable)
         try:
             self._memory = Memory(self._store, seed, outside)
-            read_settings(self._store.reader(), outside)  # what is not understood is found now
+            settings.read(self._store.reader(), outside)  # what is not understood is found now
             for row, standing in self._store.reader().experiments():
                 if row.status == "running":
                     _warm(load(row, standing).experiment)
@@ -104,7 +122,10 @@ class Engine:
             raise
         self._clock = clock
         self._journal: Journal = (GroupCommit if durable else Background)(self._memory, clock)
-        self.settings = Configuration(self, outside)
+        self.settings = Configuration(self, self._memory)
+        self._flags = Flags(self._run, self._store.revision if durable else Held(self._memory), clock)
+        self.flags = Shelf(self, FLAG)
+        self.keys = keys.Keys(self, self._memory, clock)
         self.cohorts = Shelf(self, COHORT)
         os.register_at_fork(after_in_child=partial(_forked, weakref.ref(self)))
 
@@ -158,11 +179,11 @@ class Engine:
             request = _choose_request(given)
         except ValidationError as error:
             raise InvalidInput.of(error) from error
-        return self._journal.run(choose, request)
+        return self._run(choose, request)
 
     def decide(self, request: ChooseRequest) -> Decision:
         """`choose` for a request that was validated already."""
-        return self._journal.run(choose, request)
+        return self._run(choose, request)
 
     def activate(self, decision_id: str) -> str:
         """Makes a deferred decision count from now on.
@@ -171,7 +192,7 @@ class Engine:
             NotFound: The decision is unknown.
         """
         request = _valid(ActivateRequest.model_validate, {"decision_id": decision_id})
-        return self._journal.run(activate, decode(request.decision_id))
+        return self._run(activate, decode(request.decision_id))
 
     def reward(
         self, decision_id: str, value: float, metric: str | None = None, *, idempotency_key: str | None = None
@@ -208,9 +229,7 @@ class Engine:
 
     def settle(self, request: RewardRequest) -> str:
         """`reward` for a request that was validated already."""
-        return self._journal.run(
-            reward, decode(request.decision_id), request.metric, request.value, request.idempotency_key
-        )
+        return self._run(reward, decode(request.decision_id), request.metric, request.value, request.idempotency_key)
 
     def retract(self, decision_id: str, metric: str | None = None) -> str:
         """Takes back all that was told of a decision for one metric.
@@ -221,7 +240,87 @@ class Engine:
             WrongState: The experiment is archived.
         """
         request = _valid(RetractRequest.model_validate, {"decision_id": decision_id, "metric": metric})
-        return self._journal.run(retract, decode(request.decision_id), request.metric)
+        return self._run(retract, decode(request.decision_id), request.metric)
+
+    def evaluate(
+        self,
+        flag: str,
+        unit: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        default: Any = None,
+        *,
+        defer: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> Evaluation:
+        """Evaluates a flag. Where an experiment decides it, that is a decision, which counts.
+
+        Nothing else of it needs the store, and no other thread is waited for.
+
+        Args:
+            flag: The key.
+            unit: Who is served.
+            attributes: What rules read, and the features of a policy that reads a context.
+            default: The value where the flag gives none.
+            defer: Whether the decision counts for nothing until it is tracked or activated; None: as the flag says.
+            idempotency_key: A call with the same key gets the same decision.
+
+        Returns:
+            The value with its variant and reason. What goes wrong is no exception but the reason `ERROR`, with the
+            default and an error code.
+
+        Raises:
+            StoreError: The decision could not be kept, so none was made.
+        """
+        return self._flags.evaluate(flag, unit, attributes, default, defer, idempotency_key)
+
+    def evaluate_all(
+        self, unit: str | None = None, attributes: Mapping[str, Any] | None = None
+    ) -> Sequence[Evaluation]:
+        """Evaluates all flags, by key; nothing of it counts.
+
+        Where an experiment decides, a unit gets the variant that it has, else a decision that waits to be tracked or
+        activated, and the same the next time.
+
+        Raises:
+            InvalidInput: The unit or the attributes are not allowed.
+            StoreError: A decision could not be kept, so none was made.
+        """
+        return self._flags.evaluate_all(unit, attributes)
+
+    def track(
+        self,
+        name: str,
+        unit: str | None = None,
+        *,
+        flag: str | None = None,
+        decision_id: str | None = None,
+        value: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> Sequence[Tracked]:
+        """Says what a unit did, to the experiments that decided its flags: activates the decisions and rewards them.
+
+        Args:
+            name: The key of a metric; or `exposure`: that what was decided has been shown.
+            unit: Who did it.
+            flag: For which flag; None for all whose experiment has such a metric.
+            decision_id: For which decision; goes before flag and unit.
+            value: Of the metric; None is 1, for a conversion or a count.
+            idempotency_key: A repeat with the same key is ignored.
+
+        Returns:
+            For each decision what became of it.
+
+        Raises:
+            NotFound: There is no such decision or flag, or the flag has decided nothing for the unit.
+            InvalidInput: There is no such metric, the value is none of its, or neither decision nor unit is given.
+        """
+        given = {"name": name, "unit": unit, "flag": flag, "decision_id": decision_id, "value": value}
+        return self.follow(_valid(TrackRequest.model_validate, {**given, "idempotency_key": idempotency_key}))
+
+    def follow(self, request: TrackRequest) -> Sequence[Tracked]:
+        """`track` for a request that was validated already."""
+        number = None if request.decision_id is None else decode(request.decision_id)
+        return self._run(track, request, number)
 
     def choose_batch(self, requests: Sequence[ChooseRequest | Mapping[str, Any]]) -> Decisions:
         """Decides many at once, in one transaction; each has its own answer or error."""
@@ -253,8 +352,8 @@ class Engine:
         function: Callable[..., Any],
         arguments: Callable[[Request], tuple[Any, ...]],
     ) -> Answers:
-        if len(requests) > MOST_IN_BATCH:
-            raise InvalidInput(f"a batch has at most {MOST_IN_BATCH} items, given {len(requests)}")
+        if len(requests) > (most := self.settings.latest().batch_size):
+            raise InvalidInput.field("", f"a batch has at most {most} items, given {len(requests)}")
         items: list[tuple[Any, ...] | MultiarmError] = []
         for request in requests:
             try:
@@ -264,7 +363,7 @@ class Engine:
                 items.append(InvalidInput.of(error))
             except MultiarmError as error:
                 items.append(error)
-        return self._journal.run(_run_each, function, items)
+        return self._run(_run_each, function, items)
 
     def create(
         self, experiment: Experiment | Mapping[str, Any], *, idempotency_key: str | None = None
@@ -327,14 +426,61 @@ class Engine:
         """Puts away an experiment that is over: its outcomes are final."""
         return self.manage(lifecycle.transition, key, "archive", "", idempotency_key)
 
+    def clear_trip(self, key: str, guardrail: str, *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Clears what a guardrail has tripped, and ends what was done for it; it reads what is decided from now on.
+
+        Raises:
+            NotFound: The experiment is unknown.
+            WrongState: The guardrail has not tripped.
+        """
+        return self.manage(trips.clear_trip, key, guardrail, idempotency_key)
+
+    def promote(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Moves a canary on by one step, whatever its criteria say.
+
+        Raises:
+            NotFound: The experiment is unknown.
+            WrongState: It is no canary, does not run, or its rollout is over.
+        """
+        return self.manage(canary.promote, key, _valid(_reason, reason), idempotency_key)
+
+    def hold(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Keeps a canary at its step; what trips still rolls it back. Raises as `promote`."""
+        return self.manage(canary.hold, key, _valid(_reason, reason), idempotency_key)
+
+    def proceed(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Lets a canary that was held go on as it is defined. Raises as `promote`."""
+        return self.manage(canary.proceed, key, _valid(_reason, reason), idempotency_key)
+
+    def roll_back(self, key: str, reason: str = "", *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Serves a canary's control alone from now on, for good. Raises as `promote`."""
+        return self.manage(canary.roll_back, key, _valid(_reason, reason), idempotency_key)
+
+    def apply_winner(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:
+        """Gives all units to the winner that a stopping rule has found.
+
+        Raises:
+            NotFound: The experiment is unknown.
+            WrongState: There is no winner, it serves all units already, or it may not be served.
+        """
+        return self.manage(conclusion.apply_winner, key, idempotency_key)
+
     def manage(self, function: Callable[..., Managed], *arguments: object) -> Managed:
         """Runs an operation that people ask for, the last of whose arguments is an idempotency key.
 
         The operation is called with who asks, and the key, in its place. When this returns, what it did is kept.
         """
         by = By(current(), _valid(_token, arguments[-1]))
-        done = self._journal.run(function, *arguments[:-1], by)
+        done = self._run(function, *arguments[:-1], by)
         self._journal.flush()
+        return done
+
+    def _run(self, function: Callable[..., Managed], *arguments: object) -> Managed:
+        """Runs an operation, if whoever asks may still ask."""
+        actor = current()
+        if actor.key is None:
+            return self._journal.run(function, *arguments)
+        done: Managed = self._journal.run(keys.checked, actor, function, *arguments)
         return done
 
     def get(self, key: str) -> StoredExperiment:
@@ -453,7 +599,27 @@ class Engine:
         running = self._memory.experiments.get(key)
         with self.reading() as reader:
             interval = running.cadence.interval if running else 0.0
-            return results(reader, *_found(reader, key), interval, self._clock(), method)
+            analysis = settings.read(reader, self._memory.outside).enable_statistical_analysis
+            return results(reader, *_found(reader, key), interval, self._clock(), method, analysis=analysis)
+
+    def guardrails(self, key: str) -> Checks:
+        """Every guardrail of an experiment held against the data of every variant that it watches.
+
+        Raises:
+            NotFound: It is unknown.
+        """
+        with self._settled(key) as (reader, running):
+            return progress.guardrails(reader, running, self._clock())
+
+    def rollout(self, key: str) -> RolloutReport:
+        """Where a canary is, how it is doing, what to do about it, and how it got there.
+
+        Raises:
+            NotFound: It is unknown.
+            WrongState: It is no canary, or has not started.
+        """
+        with self._settled(key) as (reader, running):
+            return progress.report(reader, running, self._clock())
 
     def quality(self, key: str) -> Quality:
         """Everything that is odd about an experiment's data: what the results say, and what takes its log to see.
@@ -506,7 +672,12 @@ class Engine:
     def _settled(self, key: str) -> Iterator[tuple[Reader, Running]]:
         self._journal.settle()
         with self.reading() as reader:
+            self._check_analysis(reader)
             yield reader, load(*_found(reader, key))
+
+    def _check_analysis(self, reader: Reader) -> None:
+        if not settings.read(reader, self._memory.outside).enable_statistical_analysis:
+            raise WrongState(SWITCHED_OFF)
 
     def counterfactual(self, key: str, policy: str | Mapping[str, Any] | Policy) -> Counterfactual:
         """What an experiment would have earned a trial, so far, had another policy drawn its variants.
@@ -523,6 +694,7 @@ class Engine:
         asked = target.read(policy)
         self._journal.settle()
         with self.reading() as reader:
+            self._check_analysis(reader)
             return counterfactual(reader, *_found(reader, key), asked)
 
     def prior(self, metric: str, owner: str | None = None) -> Policy:
@@ -564,8 +736,14 @@ class Engine:
         A server does this once a second. Any number of processes may: what is done is done in one transaction with the
         record of it, so that it happens once.
         """
-        more = self._journal.run(agenda.attend)
+        more = self._journal.run(_attend)
         self._journal.settle()
+        for key in self._journal.run(conclusion.taken) if self._memory.reviews else ():
+            with self.reading() as reader:
+                found = conclusion.judged(reader, *_found(reader, key), self._clock())
+            if found is not None:
+                self._journal.run(conclusion.conclude, key, found)
+                self._journal.settle()
         return more
 
     def check(self) -> None:
@@ -587,8 +765,12 @@ class Engine:
         try:
             self._journal.close()
         finally:
-            self._journal = Ended("this engine is closed")
+            self._end("this engine is closed")
             self._store.close()
+
+    def _end(self, why: str) -> None:
+        self._journal = Ended(why)
+        self._flags = Flags(self._run, int, self._clock)
 
     def __enter__(self) -> Self:
         return self
@@ -611,6 +793,12 @@ def _run_each(memory: Memory, function: Callable[..., Any], items: list[Any], no
         except MultiarmError as error:
             answers.append(error)
     return answers
+
+
+def _attend(memory: Memory, now: float) -> bool:
+    """Does what is due, and has the settings at hand for who asks outside of operations."""
+    settings.current(memory)
+    return agenda.attend(memory, now)
 
 
 def _nothing(memory: Memory, now: float) -> None:
@@ -649,4 +837,4 @@ def _valid(validate: Callable[[Any], Valid], given: object) -> Valid:
 def _forked(engine: "weakref.ref[Engine]") -> None:
     """In a forked child: its copy of an engine has no writer thread, and shares a connection it must not use."""
     if (copy := engine()) is not None:
-        copy._journal = Ended("this engine was opened before a fork; open a new one in this process")
+        copy._end("this engine was opened before a fork; open a new one in this process")

@@ -32,7 +32,8 @@ class MultiarmError(Exception):
 
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Error"
-    retry_after: ClassVar[int | None] = None
+    retry_after: int | None = None
+    """Whole seconds after which the same may be tried again."""
 
     def __init__(self, detail: str, errors: Iterable[FieldError] = ()) -> None:
         super().__init__(detail)
@@ -49,7 +50,7 @@ class InvalidInput(MultiarmError, ValueError):
     @classmethod
     def field(cls, field: str, message: str) -> "InvalidInput":
         """The error of a single field."""
-        return cls(f"{field}: {message}", [FieldError(field, message)])
+        return cls(f"{field}: {message}" if field else message, [FieldError(field, message)])
 
     @classmethod
     def of(cls, error: ValidationError) -> "InvalidInput":
@@ -94,7 +95,11 @@ class RateLimited(MultiarmError):
 
     status = 429
     title = "Too many requests"
-    retry_after = 1
+    retry_after: int = 1
+
+    def __init__(self, detail: str, errors: Iterable[FieldError] = (), retry_after: int = 1) -> None:
+        super().__init__(detail, errors)
+        self.retry_after = retry_after
 
 
 class WrongState(MultiarmError):

@@ -1,22 +1,26 @@
 """What the store says of an experiment, in the form in which the statistics take it."""
 
-import json
 import math
 from collections.abc import Sequence
 from functools import cache, cached_property
+from itertools import chain
+from typing import Any
 
 import numpy as np
 
+from bandit import covariate
+from bandit.distributions import Distributions
 from bandit.redrawing import redrawable
 from bandit.running import Running
 from bandit.statistics.epochs import Epochs
 from bandit.statistics.joint import JointSample
+from bandit.statistics.ratio_epochs import RatioEpochs
 from bandit.statistics.rerandomisation import Redrawable
 from bandit.statistics.sample import Sample
-from bandit.store import Cell, Grouping, Reader
+from bandit.store import TRIALS, Cell, Grouping, Reader
 from policies.kernel import Array
 
-TRIALS = -1
+_NOTHING = [0.0] * 4
 
 Sums = dict[tuple[int, int], list[float]]
 """Count, sum and sum of squares less the origin, by arm and metric, over all epochs."""
@@ -34,7 +38,6 @@ class Evidence:
     def __init__(self, reader: Reader, running: Running, cells: Sequence[Cell] | None = None) -> None:
         self._reader = reader
         self.running = running
-        self._logged = reader.epochs(running.id)
         self._cells = cells
         self.trials = [0.0] * len(running.keys)
         self._expected = [0.0] * len(running.keys)
@@ -60,12 +63,17 @@ class Evidence:
     @property
     def masked(self) -> bool:
         """Whether callers restricted the eligible arms, so that an epoch drew from several distributions."""
-        return not self.shadow and any(row.eligible for row in self._logged)
+        return not self.shadow and self.distributions.masked
 
     @property
     def moved(self) -> bool:
         """Whether not every trial was drawn from the same distribution."""
-        return self.contextual or (not self.shadow and len({row.probabilities for row in self._logged}) > 1)
+        return self.contextual or (not self.shadow and self.distributions.moved)
+
+    @cached_property
+    def distributions(self) -> Distributions:
+        """What the trials were drawn from."""
+        return Distributions(self._reader, self.running)
 
     @property
     def shadow(self) -> bool:
@@ -79,22 +87,78 @@ class Evidence:
 
     def ratio(self, arm: int, metric: int) -> JointSample:
         """Numerator and denominator of a ratio, over the trials that have either; what is missing counts as 0."""
-        ratio, above, below = next(found for found in self.running.ratios if found[0] == metric)
-        both, product, *_ = self.sums.get((arm, ratio), (0.0, 0.0))
-        counts, totals, squares = [], [], []
-        for part in (above, below):
-            count, total, square, *_ = self.sums.get((arm, part), (0.0, 0.0, 0.0))
-            origin = self.running.origins[part]
-            counts.append(count)
-            totals.append(total + count * origin)
-            squares.append(square + 2.0 * origin * total + count * origin * origin)
-        products = [[squares[0], product], [product, squares[1]]]
-        return JointSample.of_sums(("above", "below"), counts[0] + counts[1] - both, totals, products)
+        ratio, above, below = self._parts(metric)
+        both, product, *_ = self.sums.get((arm, ratio), _NOTHING)
+        first, second = (self._from_zero(self.sums.get((arm, part), _NOTHING)[:3], part) for part in (above, below))
+        products = [[first[2], product], [product, second[2]]]
+        return JointSample.of_sums(("above", "below"), first[0] + second[0] - both, [first[1], second[1]], products)
+
+    def _parts(self, metric: int) -> tuple[int, int, int]:
+        return next(found for found in self.running.ratios if found[0] == metric)
+
+    def _from_zero(self, sums: Any, metric: int) -> tuple[Any, Any, Any]:
+        """Count, sum and squares of a metric's values, from those of the values less its origin."""
+        (count, total, squares), origin = sums, self.running.origins[metric]
+        return count, total + count * origin, squares + origin * (2.0 * total + count * origin)
+
+    @cache  # noqa: B019 - evidence is read once and dropped
+    def ratio_epochs(self, metric: int) -> RatioEpochs:
+        """Numerator and denominator of a ratio by what they were drawn from, as `ratio` has them."""
+        ratio, above, below = self._parts(metric)
+        both, products, _ = self._by_draw(ratio)
+        first, second = (self._from_zero(self._by_draw(part), part) for part in (above, below))
+        trials = first[0] + second[0] - both
+        used = (trials > 0.0).any(axis=1)
+        probabilities = self.distributions.probabilities[used]
+        return RatioEpochs(
+            trials=trials[used],
+            above=first[1][used],
+            below=second[1][used],
+            above_squares=first[2][used],
+            below_squares=second[2][used],
+            products=products[used],
+            probabilities=probabilities,
+            floor=self.floor(probabilities),
+        )
+
+    def adjusted(self, place: int, arms: tuple[int, int]) -> tuple[JointSample, JointSample] | None:
+        """Two arms' trials with a value of a metric, and what was known of them before; None if that is nothing.
+
+        The columns are the metric, its covariate, and whether a trial has one: those without count as its mean, and
+        however they differ from the others is taken off as well, so that the comparison is of all trials.
+        """
+        name, (at, _) = self.running.experiment.metrics[place].covariate, covariate.places(place)
+        known = [self.sums.get((arm, at), _NOTHING) for arm in arms]
+        number = sum(row[0] for row in known)
+        if name is None or not number > 0.0:
+            return None
+        mean = sum(row[1] for row in known) / number
+        first, second = (self._with_covariate(place, arm, name, mean) for arm in arms)
+        return first, second
+
+    def _with_covariate(self, place: int, arm: int, name: str, mean: float) -> JointSample:
+        """One arm's trials, the covariate less a mean, so that few digits cancel."""
+        at, over = covariate.places(place)
+        count, total, squares, _ = self.sums.get((arm, place), _NOTHING)
+        having, known, known_squares, product = self.sums.get((arm, at), _NOTHING)
+        total_having = self.sums.get((arm, over), _NOTHING)[1]
+        centred = known - having * mean
+        return JointSample.of_sums(
+            (self.running.experiment.metrics[place].key, f"attribute {name}", f"presence of attribute {name}"),
+            count,
+            (total, centred, having),
+            (
+                (squares, product - mean * total_having, total_having),
+                (0.0, known_squares - mean * (known + centred), centred),
+                (0.0, 0.0, having),
+            ),
+            (self.running.origins[place], 0.0, 0.0),
+        )
 
     @cache  # noqa: B019 - evidence is read once and dropped
     def epochs(self, metric: int) -> Epochs:
         """The values of a metric by what they were drawn from, in order of time."""
-        _, probabilities = self._drawn_from
+        probabilities = self.distributions.probabilities
         trials, totals, squares = self._by_draw(metric)
         used = (trials > 0.0).any(axis=1)
         probabilities = probabilities[used]
@@ -127,37 +191,28 @@ class Evidence:
         if self.contextual:
             return np.array([self.trials]), np.array([self._expected])
         observed, _, _ = self._by_draw(TRIALS)
-        return observed, observed.sum(axis=1, keepdims=True) * self._drawn_from[1]
+        return observed, observed.sum(axis=1, keepdims=True) * self.distributions.probabilities
 
     def floor(self, probabilities: Array) -> float:
-        """The least probability that the rules in force give a served arm, or that earlier ones gave one."""
+        """The least probability that the rules in force give a served arm, or that earlier ones gave one.
+
+        With segments, probabilities follow from the configured weights alone, so the least of these is the floor.
+        """
         experiment = self.running.experiment
+        if experiment.segments:
+            return min(self.running.least, float(probabilities[probabilities > 0.0].min(initial=1.0)))
         holdout = experiment.reweight.holdout
         least = min(holdout * self.running.base[arm] + (1.0 - holdout) * experiment.floor for arm in self.running.full)
         return min(least, float(probabilities[probabilities > 0.0].min(initial=1.0)))
 
-    @cached_property
-    def _drawn_from(self) -> tuple[dict[tuple[int, str], int], Array]:
-        """Every epoch and mask by its place in time, and the probabilities of each; equal neighbours are one."""
-        places: dict[tuple[int, str], int] = {}
-        distinct: list[str] = []
-        for row in self._logged:
-            if not distinct or row.probabilities != distinct[-1]:
-                distinct.append(row.probabilities)
-            places[row.epoch, row.eligible] = len(distinct) - 1
-        probabilities = np.zeros((len(distinct), len(self.running.keys)))
-        for place, given in enumerate(json.loads(f"[{','.join(distinct)}]")):
-            probabilities[place, : len(given)] = given  # arms that came later were not served then
-        return places, probabilities
-
     def _by_draw(self, metric: int) -> Array:
         """Trials with a value of the metric, their sum and sum of squares, by what they were drawn from and by arm."""
-        places, probabilities = self._drawn_from
-        found = np.zeros((3, *probabilities.shape))
-        if self._cells is None and not self.masked:
-            rows = np.array(self._reader.history(self.running.id, metric), np.float64).reshape(-1, 5)
-            at = np.array([places[epoch, ""] for epoch in rows[:, 0].tolist()], np.int64)
-            arms = rows[:, 1].astype(np.int64)
+        drawn = self.distributions
+        found = np.zeros((3, *drawn.probabilities.shape))
+        if self._cells is None and not drawn.masked:
+            history = self._reader.history(self.running.id, metric)
+            rows = np.fromiter(chain.from_iterable(history), np.float64).reshape(-1, 5)
+            at, arms = drawn.places(rows[:, 0]), rows[:, 1].astype(np.int64)
             for which in range(3):
                 np.add.at(found[which], (at, arms), rows[:, 2 + which])
             return found
@@ -165,7 +220,8 @@ class Evidence:
             self._cells = list(self._reader.cells(self.running.id, Grouping(), ranges(self.running)))
         for cell in self._cells:
             if cell.metric == metric:
-                found[:, places[cell.epoch, cell.eligible], cell.variant] += (cell.trials, cell.total, cell.squares)
+                place = drawn.by_mask[cell.epoch, cell.eligible]
+                found[:, place, cell.variant] += (cell.trials, cell.total, cell.squares)
         return found
 
 

@@ -6,16 +6,19 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from bandit.conditions import Condition
+from bandit.criterion import Guardrail, Trip, consistent
 from bandit.eligibility import MOST_FORCED, MOST_SEGMENTS, Assignment, Layer, Segment, Unit
 from bandit.eligibility import check as check_assignment
 from bandit.factors import MOST_FACTORS, MOST_VARIANTS, Factor, Fraction, check, combined
 from bandit.instant import Instant
 from bandit.metric import Metric
 from bandit.model import GREATEST, Key, Model, Text
+from bandit.rollout import Rollout, RolloutState
+from bandit.stopping import Conclusion, Stopping
 from bandit.variant import Variant
 from policies import AnyPolicy, Duration, Fixed, LinThompson, Policy, ThompsonBeta, ThompsonNormal
 
-Type = Literal["bandit", "ab_test", "feature_flag", "shadow"]
+Type = Literal["bandit", "ab_test", "canary", "feature_flag", "shadow"]
 Status = Literal["draft", "running", "paused", "completed", "stopped", "archived"]
 
 MOST_FEATURES = 50
@@ -127,8 +130,8 @@ class Experiment(Model):
     target: Target | None = Field(default=None, description="What is experimented on.")
     type: Type = Field(
         default="bandit",
-        description="An ab_test has a fixed split; a feature_flag has one unless a policy is given; a shadow serves "
-        "the control, and decides for the others beside it.",
+        description="An ab_test has a fixed split, a canary one that moves by the steps of its rollout; a feature_flag "
+        "has one unless a policy is given; a shadow serves the control, and decides for the others beside it.",
     )
     factors: list[Factor] = Field(
         default_factory=list,
@@ -175,6 +178,11 @@ class Experiment(Model):
     alarm: Alarm | None = Field(default=None, description="Watches for changes of what the arms earn; unset: none.")
     cost: Cost | None = Field(default=None, description="What the policy's choices may cost; unset: no limit.")
     analysis: Analysis = Analysis()
+    guardrails: list[Guardrail] = Field(
+        default_factory=list, max_length=20, description="Limits that are watched while it runs."
+    )
+    stopping: Stopping | None = Field(default=None, description="When it ends by itself; unset: never.")
+    rollout: Rollout | None = Field(default=None, description="How a canary moves from the control to the candidate.")
     plan: Plan | None = None
     start_at: Instant | None = Field(default=None, description="When a draft is started; unset: by hand.")
     end_at: Instant | None = Field(default=None, description="When it is completed; unset: by the plan, or by hand.")
@@ -206,6 +214,12 @@ class Experiment(Model):
         if self.objective is not None:
             return self.objective
         return {self.primary.key: 1.0 if self.primary.goal == "increase" else -1.0}
+
+    @property
+    def conditions(self) -> dict[str, Condition]:
+        """Every condition, by the field that it was given in."""
+        targeting = {} if self.targeting is None else {"targeting": self.targeting}
+        return targeting | {f"segments[{place}].when": segment.when for place, segment in enumerate(self.segments)}
 
     @model_validator(mode="before")
     @classmethod
@@ -265,6 +279,7 @@ class Experiment(Model):
             raise ValueError(f"end_at: must be after start_at ({self.start_at:.0f}), given {self.end_at:.0f}")
         self._settle_policy()
         self._settle_assignment()
+        self._check_control()
         return self
 
     def _settle_variants(self) -> None:
@@ -282,8 +297,9 @@ class Experiment(Model):
         if self.policy is None:
             learning = LinThompson() if self.features else ThompsonBeta() if bounded else ThompsonNormal()
             object.__setattr__(self, "policy", learning if self.type == "bandit" else Fixed())
-        if self.type == "ab_test" and not isinstance(self.policy, Fixed):
-            raise ValueError(f"policy: an ab_test has a fixed split, given {self.resolved_policy.name!r}")
+        if self.type in ("ab_test", "canary") and not isinstance(self.policy, Fixed):
+            which = "a canary" if self.type == "canary" else "an ab_test"
+            raise ValueError(f"policy: {which} has a fixed split, given {self.resolved_policy.name!r}")
         if self.resolved_policy.contextual and not self.features:
             raise ValueError(
                 f"features: {self.resolved_policy.name!r} reads a context; give the numbers that it holds, "
@@ -330,6 +346,24 @@ class Experiment(Model):
             field = "assignment" if self.sticky_for is None else "sticky_for"
             raise ValueError(f"{field}: only sticky units keep a variant")
 
+    def _check_control(self) -> None:
+        """Checks what is watched, when it ends, and how it is rolled out."""
+        metrics = {metric.key: metric for metric in self.metrics}
+        canary = self.type == "canary"
+        for reason in consistent(self.guardrails, metrics, self.variants, pooled=not self.features, canary=canary):
+            raise ValueError(f"guardrails{reason}")
+        if self.stopping is not None and (refusal := self.stopping.refusal(self)):
+            raise ValueError(f"stopping.{refusal}")
+        if canary != (self.rollout is not None):
+            raise ValueError("rollout: a canary has one, and no other type")
+        if self.rollout is not None:
+            for reason in consistent(self.rollout.criteria, metrics, self.variants, pooled=True, canary=canary):
+                raise ValueError(f"rollout.criteria{reason}")
+            if len(self.variants) != 2 or not any(variant.is_control for variant in self.variants):
+                raise ValueError("variants: a canary has a control, marked with is_control, and one candidate")
+            if any(variant.weight != 1.0 for variant in self.variants):
+                raise ValueError("variants: the weights of a canary follow from the steps of its rollout")
+
     @property
     def _counts(self) -> bool:
         """Whether the objective is a plain count."""
@@ -360,3 +394,32 @@ class StoredExperiment(Experiment):
     ended_at: float | None = None
     stop_reason: Text = ""
     refused_start_at: float | None = Field(default=None, description="The `start_at` at which it could not be started.")
+    trips: list[Trip] = Field(default_factory=list, description="Guardrails that tripped and were not cleared.")
+    guarded_since: dict[Key, int] = Field(
+        default_factory=dict, description="The epoch since which a guardrail reads; absent: the first."
+    )
+    rollout_state: RolloutState | None = Field(default=None, description="Where the rollout is; unset: not started.")
+    conclusion: Conclusion | None = Field(default=None, description="What a stopping rule has found.")
+
+    @property
+    def frozen(self) -> bool:
+        """Whether weights may not follow what is learnt."""
+        return any(trip.action == "freeze_weights" for trip in self.trips)
+
+    @property
+    def rolled_back(self) -> bool:
+        """Whether the control alone is served."""
+        rolled = self.rollout_state is not None and self.rollout_state.status == "rolled_back"
+        return rolled or any(trip.action == "roll_back" for trip in self.trips)
+
+    @property
+    def shares(self) -> list[float]:
+        """The configured weights as they are in force, in any unit: less what is paused, or rolled out, or back."""
+        if self.rolled_back:
+            return [float(variant.is_control) for variant in self.variants]
+        if self.rollout is not None:
+            share = 0.0 if self.rollout_state is None else self.rollout_state.share
+            return [1.0 - share if variant.is_control else share for variant in self.variants]
+        paused = {trip.variant for trip in self.trips if trip.action == "pause_arm"}
+        left = [0.0 if variant.key in paused else variant.weight for variant in self.variants]
+        return left if any(left) else [float(variant.is_control) for variant in self.variants]

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from bandit import covariate
 from bandit.decision import ChooseRequest
 from bandit.errors import NotFound
 from bandit.memory import Memory
@@ -57,7 +58,9 @@ def log(
     )
     memory.batch.decisions.append(row)
     if request.context is not None or request.attributes is not None:
-        row = row._replace(context=None, attributes=None)  # kept by the store, and of no use in memory
+        # Kept by the store, and of no use in memory but for what rewards will need.
+        needed = covariate.kept(running.covariates, request.attributes) if running.covariates else None
+        row = row._replace(context=None, attributes=needed)
     memory.rows[number] = row
     if request.idempotency_key is not None:
         memory.answered[running.id, request.idempotency_key] = row

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from bandit.errors import InvalidInput
-from bandit.evidence import TRIALS, Evidence, ranges
+from bandit.evidence import Evidence, ranges
 from bandit.judgement import collected, findings, finite, result, shown, sides
 from bandit.results import FindingResult, Point, SegmentResult, Segments, Series
 from bandit.running import Running
@@ -17,7 +17,7 @@ from bandit.statistics.comparison import Comparison, Refused
 from bandit.statistics.finding import Finding
 from bandit.statistics.sample import Sample
 from bandit.statistics.selection import Data
-from bandit.store import Cell, Grouping, Reader
+from bandit.store import TRIALS, Cell, Grouping, Reader
 
 DAY = 86_400.0
 MOST_SEGMENTS = 100
@@ -178,7 +178,9 @@ def _points(
 
 
 def _of_units(reader: Reader, running: Running) -> Iterable[Finding]:
-    one_each = running.experiment.sticky and running.experiment.type != "shadow"
+    experiment = running.experiment
+    moved = experiment.rollout is not None or experiment.trips  # by design, and then for good
+    one_each = experiment.sticky and experiment.type != "shadow" and not moved
     if one_each and (found := quality.crossed(*reader.crossed(running.id))):
         yield found
 
@@ -204,7 +206,7 @@ def _over_time(running: Running, cells: Sequence[Cell], seconds: float, spans: f
     origin = running.origins[running.primary]
     history = {
         arm: [Sample.of_sums(count, total, squares, origin) for count, total, squares in sums[arm].tolist()]
-        for arm in running.full
+        for arm in {control, *running.full}  # the control may be served no more
     }
     times = [(place + 0.5) * seconds / DAY for place in range(length)]
     for arm in running.full:

@@ -12,14 +12,15 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
+from bandit import settings
 from bandit.bell import mine, ring
 from bandit.errors import MultiarmError, Overloaded, StoreError, StoreUnusable
-from bandit.memory import MOST_CACHED, Memory
+from bandit.memory import Memory
 from bandit.reward import close_windows
 from bandit.store import Batch
+from bandit.trips import look
 
 MOST_WAITING = 10_000
-MOST_UNWRITTEN = MOST_CACHED // 2
 LONGEST_WAIT_SECONDS = 2.0
 GATHER_SECONDS = 0.0004
 SWEEP_SECONDS = 1.0
@@ -180,6 +181,8 @@ class GroupCommit:
                         ticket.result = ticket.function(memory, *ticket.arguments, now)
                     except MultiarmError as error:
                         ticket.error = error
+                if memory.looks:
+                    look(memory, now)
                 if batch := memory.take():
                     memory.store.write(batch)
             memory.trim()
@@ -219,17 +222,16 @@ class GroupCommit:
 class Background:
     """Runs operations at once and writes them from a thread of its own, a few milliseconds later.
 
-    A crash loses what was not written, at most twice `MOST_UNWRITTEN` decisions and events, and never a part of an
-    operation. While the
+    A crash loses what was not written, at most twice the setting `flush_size` in decisions and events, and never a part
+    of an operation. While the
     store refuses (a full disk), what was run is held, new operations are refused, and writing is tried again.
     """
-
-    INTERVAL = 0.05
 
     def __init__(self, memory: Memory, clock: Clock) -> None:
         self._memory = memory
         self._clock = clock
         self._lock = threading.Lock()
+        self._follow_settings()
         self._writing = threading.Lock()
         self._held: Batch | None = None
         self._failure: StoreError | None = None
@@ -244,7 +246,7 @@ class Background:
             StoreError: What was run before cannot be written.
         """
         memory = self._memory
-        if len(memory.batch.decisions) + len(memory.batch.events) > MOST_UNWRITTEN:
+        if len(memory.batch.decisions) + len(memory.batch.events) > self._most_unwritten:
             self._write()
         with self._lock:
             if self._failure is not None:
@@ -253,12 +255,21 @@ class Background:
             now = self._clock()
             if not memory.next_sweep - SWEEP_SECONDS <= now < memory.next_sweep:
                 _sweep(memory, now)
-            return function(memory, *arguments, now)
+            result = function(memory, *arguments, now)
+            if memory.looks:
+                look(memory, now)
+            return result
 
     def _write_always(self) -> None:
-        while not self._closing.wait(self.INTERVAL):
+        while not self._closing.wait(self._interval):
             with contextlib.suppress(Exception):
                 self._write()
+                self._follow_settings()
+
+    def _follow_settings(self) -> None:
+        with self._lock:
+            now = settings.current(self._memory)
+            self._interval, self._most_unwritten = now.flush_interval, now.flush_size
 
     def _write(self) -> None:
         """Writes what was run until now, or holds it where the store refuses."""
@@ -280,7 +291,7 @@ class Background:
                 self._failure = None
                 with self._lock:
                     self._memory.trim()
-                    if self._memory.unwritten() < MOST_UNWRITTEN:
+                    if self._memory.unwritten() < self._most_unwritten:
                         return
 
     def flush(self) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Literal
 
+import numpy as np
+
 from bandit.errors import InvalidInput
 from bandit.evidence import Evidence
 from bandit.metric import Metric
@@ -12,10 +14,16 @@ from bandit.results import ComparisonResult, FindingResult, Judgement, VerdictRe
 from bandit.running import Running
 from bandit.statistics import quality, sample_ratio, selection
 from bandit.statistics.comparison import Comparison, Refused
+from bandit.statistics.covariates import AdjustedComparison
 from bandit.statistics.finding import Finding
 from bandit.statistics.gates import Gates
 from bandit.statistics.selection import Data
 from bandit.statistics.verdict import Contender, Verdict, verdict
+
+UNPAIRED = (
+    "every unit has an outcome of both variants, which are compared as if they were of different units: the interval "
+    "is too wide where the outcomes of a unit go together, and too narrow where they go apart"
+)
 
 
 def judge(evidence: Evidence, days: float, asked: str | None = None) -> Judgement:
@@ -42,23 +50,29 @@ def judge(evidence: Evidence, days: float, asked: str | None = None) -> Judgemen
         for arm in treatments:
             data = collected(evidence, place, arm, control)
             try:
-                named = method if method is not None and data.kind in selection.METHODS[method].kinds else None
+                named = method if method is not None and selection.METHODS[method].takes(data) else None
                 found[place, arm] = selection.compare(data, alpha, named)
             except Refused as refusal:
                 found[place, arm] = refusal
     primary = {arm: found[running.primary, arm] for arm in treatments}
     noticed = list(findings(evidence, days))
     used = [one.method for one in primary.values() if isinstance(one, Comparison)]
+    shown_comparisons = [
+        result(experiment.metrics[place], running.keys[arm], running.keys[control], alpha, one)
+        for (place, arm), one in found.items()
+    ]
     return Judgement(
         method=used[0] if used else None,
         withheld=selection.withheld(collected(evidence, running.primary, control, control)),
-        comparisons=[
-            result(experiment.metrics[place], running.keys[arm], running.keys[control], alpha, one)
-            for (place, arm), one in found.items()
-        ],
+        comparisons=[_unpaired(one) for one in shown_comparisons] if evidence.shadow else shown_comparisons,
         quality=[shown(finding) for finding in noticed],
         verdict=_verdict(evidence, primary, control, days, noticed),
     )
+
+
+def _unpaired(shown: ComparisonResult) -> ComparisonResult:
+    """A comparison of shadows, which says what it does not allow for."""
+    return shown.model_copy(update={"warnings": [*shown.warnings, UNPAIRED]})
 
 
 def sides(running: Running) -> tuple[int, list[int]]:
@@ -75,6 +89,8 @@ def check(method: str, metrics: list[Metric]) -> None:
     if method not in selection.METHODS:
         known = ", ".join(selection.METHODS)
         raise InvalidInput.field("method", f"{method[:100]!r} given, must be one of {known}")
+    if selection.METHODS[method].covariate and not any(metric.covariate for metric in metrics):
+        raise InvalidInput.field("method", f"{method!r} is for a metric with a covariate, of which there is none")
     if not any(_kind(metric) in selection.METHODS[method].kinds for metric in metrics):
         kinds = " or ".join(sorted(selection.METHODS[method].kinds))
         raise InvalidInput.field("method", f"{method!r} is for a {kinds}, of which there is none")
@@ -91,12 +107,14 @@ def collected(evidence: Evidence, place: int, arm: int, control: int) -> Data:
     sequential = evidence.running.experiment.analysis.sequential
     if kind == "ratio":
         joint = evidence.ratio(arm, place), evidence.ratio(control, place)
-        return Data(kind, moved, sequential, contextual, joint=joint)
+        by_epoch = partial(evidence.ratio_epochs, place)
+        return Data(kind, moved, sequential, contextual, joint=joint, joint_epochs=by_epoch, places=(arm, control))
     return Data(
         kind,
         moved,
         sequential,
         contextual,
+        covariate=evidence.adjusted(place, (arm, control)),
         treatment=evidence.sample(arm, place),
         control=evidence.sample(control, place),
         epochs=partial(evidence.epochs, place),
@@ -111,13 +129,18 @@ def findings(evidence: Evidence, days: float) -> Iterable[Finding]:
     running, analysis = evidence.running, evidence.running.experiment.analysis
     keys = [running.keys[arm] for arm in running.full]
     trials = [evidence.trials[arm] for arm in running.full]
+    observed, expected = evidence.draws()
+    if running.experiment.rollout is not None:  # later steps move units of the control, and those only: no fresh draws
+        observed, expected = observed[:1], expected[:1]
+    drawn = np.flatnonzero(expected.sum(axis=0)).tolist()  # those that are served no more too: they once were
+    test = sample_ratio.anytime if analysis.sequential else sample_ratio.changing
     try:
         if evidence.shadow:
             raise Refused("sample ratio", "every variant decides each time", "")
-        observed, expected = (array[:, list(running.full)] for array in evidence.draws())
-        found = quality.sample_ratio(keys, sample_ratio.changing(observed, expected))
+        ratio = test(observed[:, drawn], expected[:, drawn])
+        found = quality.sample_ratio([running.keys[arm] for arm in drawn], ratio)
     except (Refused, ValueError):
-        found = None  # too few units to tell, or variants that are no longer served
+        found = None  # too few units to tell
     if found:
         yield found
     for found in (
@@ -176,6 +199,7 @@ def result(metric: Metric, variant: str, control: str, alpha: float, found: Comp
         p_value=finite(found.p_value),
         significant=significant,
         method=found.method,
+        variance_reduction=finite(found.variance_reduction) if isinstance(found, AdjustedComparison) else None,
         warnings=list(found.warnings),
     )
 

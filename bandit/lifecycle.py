@@ -8,13 +8,14 @@ from pydantic import ValidationError
 from bandit import settings
 from bandit.actor import By
 from bandit.cohort import check_cohorts
-from bandit.conditions import Condition
 from bandit.difference import written
 from bandit.errors import FieldError, InvalidInput, WrongState
 from bandit.experiment import Analysis, Experiment, Status, StoredExperiment
+from bandit.guards import renewed
 from bandit.layers import check_layer
 from bandit.memory import Memory
 from bandit.model import Model
+from bandit.rollout import begun
 from bandit.running import Running
 from bandit.store import Change, ExperimentRow
 from policies import POLICIES
@@ -35,7 +36,7 @@ READABLE = frozenset({"name", "description", "hypothesis", "owner", "tags", "tar
 # What may change once units have been assigned: that, and how the next ones are drawn. Not what the ledger means.
 CHANGEABLE = (
     READABLE
-    | {"policy", "reweight", "variants", "cost", "plan", "end_at"}
+    | {"policy", "reweight", "variants", "cost", "plan", "end_at", "guardrails", "stopping"}
     | {"targeting", "traffic", "ramp", "forced", "segments"}
 )
 CHANGEABLE_OF_VARIANT = frozenset({"name", "description", "config", "weight"})
@@ -62,7 +63,7 @@ def create(memory: Memory, experiment: Experiment, by: By, now: float) -> Stored
     by.actor.check(owner)
     given = {**definition(experiment), "analysis": settings.with_defaults(memory, experiment)}
     stored = StoredExperiment.model_validate({**given, "owner": owner, "created_at": now})
-    check_cohorts(memory, _conditions(stored))
+    check_cohorts(memory, stored.conditions)
     number = max([reader.last_experiment(), *memory.by_id]) + 1  # the store knows only what is written
     memory.batch.experiments[number] = ExperimentRow(
         number, stored.key, stored.model_dump_json(exclude={"epoch"}), stored.status
@@ -98,6 +99,9 @@ def transition(memory: Memory, key: str, action: Action, reason: str, by: By, no
         if (end_at := running.experiment.end_at) is not None and end_at <= now:
             raise WrongState(f"experiment {key!r} was to end before now", [FieldError("end_at", "has passed")])
         update["started_at"] = now
+        if (rollout := running.experiment.rollout) is not None:
+            current = settings.current(memory)
+            update["rollout_state"] = begun(rollout, current.canary_steps, current.canary_dwell, now)
     if after in ("completed", "stopped"):
         update |= {"ended_at": now, "stop_reason": reason}
     running = memory.replace(running, running.experiment.model_copy(update=update))
@@ -138,19 +142,14 @@ def update(memory: Memory, key: str, changes: Mapping[str, Any], by: By, now: fl
     check_methods(new)
     check_times(new, now, old)
     _refuse(old, _frozen(old, new))
-    check_cohorts(memory, _conditions(new))
+    check_cohorts(memory, new.conditions)
+    new = renewed(old, new, running.epoch + 1)
     running = memory.replace(running, new)
-    weighing = ("policy", "reweight", "variants", "cost", "segments")
+    weighing = ("policy", "reweight", "variants", "cost", "segments", "guardrails")
     if new.started_at is not None and any(getattr(old, field) != getattr(new, field) for field in weighing):
         memory.begin_epoch(running, now, anew=True)
     note(memory, running, "update", old.status, written(definition(old), definition(new)), by, now)
     return standing(running)
-
-
-def _conditions(experiment: Experiment) -> dict[str, Condition | None]:
-    """Every condition of an experiment, by its field."""
-    segments = {f"segments[{place}].when": segment.when for place, segment in enumerate(experiment.segments)}
-    return {"targeting": experiment.targeting, **segments}
 
 
 def _derived(old: StoredExperiment) -> set[str]:

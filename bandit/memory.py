@@ -1,9 +1,11 @@
 """The engine's memory: a cache of the store, and the batch that will make the store agree with it."""
 
 import json
+import math
 import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
@@ -11,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from bandit import covariate
 from bandit.assignment import Allocation
 from bandit.contextual import ContextualLearner, Draw, increments
 from bandit.decision import Ids
@@ -56,6 +59,9 @@ class Memory:
         self._seen = bytearray(SEEN_BITS >> 3)
         self.alone = True
         self._cadences: dict[int, Cadence] = {}
+        self.attended_at = -math.inf
+        self.reviews: set[str] = set()
+        self.reviewed: dict[int, tuple[int, float]] = {}
         self.serial = 0
         self.next_sweep = 0.0
         self.outside = outside
@@ -76,7 +82,9 @@ class Memory:
         self.draws: dict[int, Draw] = {}
         self.models: dict[tuple[int, int, int], Array] = {}
         self.touched: set[Running] = set()
+        self.looks: set[int] = set()
         self.documents: dict[str, Mapping[str, Any]] = {}
+        self.outdated: dict[str, tuple[Mapping[str, Any], set[str]]] = {}
         self.settings: tuple[Mapping[str, Any], Any] | None = None
 
     def refresh(self) -> None:
@@ -87,8 +95,11 @@ class Memory:
             return
         self.alone = False
         self.ids.last = max(self.ids.last, self.store.reader().last_decision())
-        for kind in {kind for kind, _ in news.documents}:
-            self.documents.pop(kind, None)
+        for kind, key in news.documents:
+            if (known := self.documents.pop(kind, None)) is not None:
+                self.outdated[kind] = (known, set())
+            if kind in self.outdated:
+                self.outdated[kind][1].add(key)
         if news.experiments:
             self.rows.clear()
             self.records.clear()
@@ -146,6 +157,8 @@ class Memory:
             for arm, metric, sums in reader.sums(row.id, ALL_EPOCHS):
                 if metric == running.cost:
                     running.costs.add(arm, sums[0], sums[1] + sums[0] * origin)
+        if running.guards is not None:
+            running.guards.load(partial(reader.sums_since, row.id))
         logged = reader.epoch(row.id, standing.epoch, EVERYONE) if standing.epoch else None
         if running.contextual is not None:
             running.contextual.restore(reader.models(row.id))
@@ -166,6 +179,8 @@ class Memory:
         fresh.inherited = running.inherited
         if fresh.costs is not None and running.costs is not None:
             fresh.costs.inherit(running.costs)
+        if fresh.guards is not None:
+            fresh.guards.inherit(running.guards)
         fresh.cadence = self._cadence(fresh)
         fresh.adopt(running.epoch, running.weights + [0.0] * new, 0.0)
         definition = experiment.model_dump_json(exclude={"epoch"})
@@ -193,7 +208,7 @@ class Memory:
                 self.allocation(running, EVERYONE, now)
             else:
                 self.batch.epochs.append(EpochRow(running.id, running.epoch, EVERYONE, "null", "null", now))
-                if running.every:  # else its state is that of the sums
+                if running.every or running.frozen:  # else its state is that of the sums
                     state = running.contextual.snapshot.tobytes()
                     self.batch.snapshots[running.id] = (running.id, running.epoch, state)
         self.touched.add(running)
@@ -220,15 +235,15 @@ class Memory:
     def allocation(self, running: Running, mask: str, now: float) -> Allocation:
         """What the current epoch draws from for a mask, logged when it is first asked for.
 
-        Where the epoch's weights leave the eligible arms nothing (an index policy puts all on one arm), the policy is
-        asked about those arms alone.
+        Where the epoch's weights leave the eligible arms nothing (an index policy puts all on one arm, which may have
+        been paused since), the policy is asked about those arms alone.
         """
         place = (running.id, running.epoch, mask)
         if logged := self.store.reader().epoch(*place):
             allocation = running.allocate(mask, json.loads(logged.weights))
         else:
             weights, members = running.configured(mask), running.members(mask)
-            if mask and sum(weights[arm] for arm in members) <= 0.0:
+            if sum(weights[arm] for arm in members) <= 0.0:
                 weights = running.learner.weights(now, members)
             allocation = running.allocate(mask, weights)
             distribution = json.dumps(allocation.probabilities)
@@ -376,11 +391,20 @@ class Memory:
         if after == before:
             return
         running, row = head.running, head.row
+        guards = running.guards
         for metric in after if before.keys() <= after.keys() else before.keys() | after.keys():
             old, new = before.get(metric), after.get(metric)
             if old != new:
                 delta = moments(old, new, running.origins[metric], row.propensity)
                 add(self.batch.statistics, (running.id, row.epoch, row.variant, metric), delta)
+                if guards is not None and guards.add(metric, row.epoch, row.variant, delta):
+                    self.looks.add(running.id)
+        for metric, known in head.covariates.items():
+            old, new = before.get(metric), after.get(metric)
+            if old != new:
+                delta = moments(old, new, running.origins[metric], row.propensity)
+                for at, more in covariate.increments(metric, known, delta):
+                    add(self.batch.statistics, (running.id, row.epoch, row.variant, at), more)
         if running.ratios:
             gone, come = running.products(before), running.products(after)
             for ratio in gone.keys() | come.keys():

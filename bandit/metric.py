@@ -41,6 +41,10 @@ class Metric(Model):
     )
     numerator: Key | None = Field(default=None, description="For a ratio: the metric above the line.")
     denominator: Key | None = None
+    covariate: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
+        default=None,
+        description="A numeric attribute, known before the trial, that takes variance off comparisons.",
+    )
     minimum_effect: float | None = Field(
         default=None,
         gt=0.0,
@@ -104,6 +108,8 @@ class Metric(Model):
             raise ValueError("numerator, denominator: a ratio names both, no other type names either")
         if self.type == "ratio" and self.origin:
             raise ValueError("origin: a ratio has none; give its numerator and denominator theirs")
+        if self.type == "ratio" and self.covariate is not None:
+            raise ValueError("covariate: a ratio has none; give its numerator or denominator one")
         if self.type == "ratio" and self.primary:
             raise ValueError("primary: a ratio has no value for one trial to learn from; choose its numerator")
         if self.missing != "wait":

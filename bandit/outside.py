@@ -103,6 +103,8 @@ def parse(name: str, text: str, written: str | None = None) -> Any:
         value = tomllib.loads(f"value = {word if word in ('true', 'false') else text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text
+        with suppress(ValueError):
+            value = float(text)  # as .1, which is no number in TOML
     try:
         return _checked({name: value}, "")[name]
     except InvalidInput as error:

@@ -6,6 +6,7 @@ from typing import Any
 
 from bandit.errors import StoreBusy, StoreError, StoreUnusable
 from bandit.store import (
+    TRIALS,
     Cell,
     Change,
     DecisionRow,
@@ -192,6 +193,23 @@ class SQLiteReader:
         )
         return [(row[0], row[1], list(row[2:])) for row in rows]
 
+    def sums_since(self, experiment: int, epoch: int) -> list[tuple[int, int, list[float]]]:
+        if epoch <= 1:
+            return self.sums(experiment, 0)
+        rows = self._read(
+            "SELECT variant, metric, sum(count), sum(total), sum(squares), sum(weighted) FROM statistics"
+            " WHERE experiment = ? AND epoch >= ? GROUP BY variant, metric",
+            (experiment, epoch),
+        )
+        return [(row[0], row[1], list(row[2:])) for row in rows]
+
+    def last_epoch(self, experiment: int, before: float) -> int:
+        found = self._read(
+            "SELECT epoch FROM epochs WHERE experiment = ? AND started_at < ? ORDER BY epoch DESC LIMIT 1",
+            (experiment, before),
+        )
+        return int(found[0][0]) if found else 0
+
     def trials(self, experiment: int) -> Iterator[TrialRow]:
         width = len(DecisionRow._fields)
         found: TrialRow | None = None
@@ -252,17 +270,24 @@ class SQLiteReader:
         sql = f"SELECT {columns} FROM epochs WHERE experiment = ? ORDER BY epoch, eligible"
         return [EpochRow(*row) for row in self._read(sql, (experiment,))]
 
-    def history(self, experiment: int, metric: int) -> list[tuple[int, int, float, float, float]]:
-        if metric < 0:
-            return self._read(
-                "SELECT epoch, variant, trials, 0.0, 0.0 FROM allocations WHERE experiment = ? AND epoch > 0",
-                (experiment,),
-            )
+    def distributions(self, experiment: int) -> list[tuple[int, str, str]]:
         return self._read(
-            "SELECT epoch, variant, count, total, squares FROM statistics"
-            " WHERE experiment = ? AND metric = ? AND epoch > 0",
-            (experiment, metric),
+            "SELECT epoch, eligible, probabilities FROM epochs WHERE experiment = ? ORDER BY epoch, eligible",
+            (experiment,),
         )
+
+    def history(self, experiment: int, metric: int) -> Iterator[tuple[int, int, float, float, float]]:
+        columns, table, parameters = "count, total, squares", "statistics", [experiment, metric]
+        where = "experiment = ? AND metric = ? AND epoch > 0"
+        if metric == TRIALS:
+            columns, table, parameters = "trials, 0.0, 0.0", "allocations", [experiment]
+            where = "experiment = ? AND epoch > 0 AND trials > 0"
+        try:
+            yield from self._connection.execute(
+                f"SELECT epoch, variant, {columns} FROM {table} WHERE {where}", parameters
+            )
+        except sqlite3.Error as error:
+            raise translated(error) from error
 
     def rows(self, table: str) -> Iterator[Sequence[Any]]:
         try:

@@ -54,7 +54,8 @@ class ComparisonResult(Model):
 
     An end of an interval is null where it is infinite. Where there is no valid method the numbers are null and
     `refused` says why, and what to do. `significant` allows for the number of variants (Bonferroni), as the interval
-    does; the p-value is that of this comparison alone.
+    does; the p-value is that of this comparison alone. `variance_reduction` is the part of the effect's variance that a
+    covariate took away.
     """
 
     metric: str
@@ -67,6 +68,7 @@ class ComparisonResult(Model):
     p_value: float | None = None
     significant: bool = False
     method: str | None = None
+    variance_reduction: float | None = None
     warnings: list[str] = Field(default_factory=list)
     refused: str | None = None
 
@@ -100,6 +102,18 @@ class Judgement(Model):
     comparisons: list[ComparisonResult]
     quality: list[FindingResult]
     verdict: VerdictResult
+
+
+SWITCHED_OFF = "Statistical analysis is switched off, by the setting enable_statistical_analysis."
+UNJUDGED = Judgement(
+    method=None,
+    withheld=SWITCHED_OFF,
+    comparisons=[],
+    quality=[],
+    verdict=VerdictResult(
+        decision="keep_collecting", variant=None, reasons=[SWITCHED_OFF], losing=[], more_units=None, more_days=None
+    ),
+)
 
 
 class Quality(Model):
@@ -163,7 +177,14 @@ class Results(Judgement):
 
 
 def results(
-    reader: Reader, row: ExperimentRow, standing: Standing, interval: float, now: float, method: str | None = None
+    reader: Reader,
+    row: ExperimentRow,
+    standing: Standing,
+    interval: float,
+    now: float,
+    method: str | None = None,
+    *,
+    analysis: bool = True,
 ) -> Results:
     """Reads the results of an experiment.
 
@@ -174,6 +195,7 @@ def results(
         interval: Seconds between two epochs that the compute budget forces now.
         now: Seconds since 1970.
         method: A method of comparing, instead of the one that is valid for how the data were collected.
+        analysis: Whether to compare and judge; without, only what was counted is given.
 
     Raises:
         InvalidInput: There is no such method, or it is for none of the metrics.
@@ -186,7 +208,7 @@ def results(
     sizes = {variant: (decisions, trials, expected) for variant, decisions, trials, expected in reader.sizes(row.id, 0)}
     evidence = Evidence(reader, running)
     sums = evidence.sums
-    judgement = judge(evidence, days(experiment, now), method)
+    judgement = judge(evidence, days(experiment, now), method) if analysis else UNJUDGED
     weights = current(running, reader.epoch(row.id, standing.epoch, EVERYONE))
     if running.contextual is not None and (opened := sum(trials for _, trials, _ in sizes.values())):
         weights = [sizes.get(arm, (0.0, 0.0, 0.0))[2] / opened for arm in range(len(running.keys))]

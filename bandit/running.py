@@ -11,6 +11,7 @@ from bandit.cost import Costs
 from bandit.errors import InvalidInput
 from bandit.experiment import StoredExperiment
 from bandit.gate import gate_of, of_segment
+from bandit.guards import guards
 from bandit.learner import Cadence, Learner
 from policies import Fixed
 
@@ -37,13 +38,16 @@ class Running:
         "control",
         "cost",
         "costs",
+        "covariates",
         "defaults",
         "epoch",
         "every",
         "experiment",
         "fixed",
+        "frozen",
         "full",
         "gate",
+        "guards",
         "half_life",
         "hashed",
         "id",
@@ -73,7 +77,7 @@ class Running:
         self.configs = [variant.config for variant in variants]
         self.marks = [mark(key) for key in self.keys]
         self.gate = gate_of(experiment)
-        weights = [variant.weight for variant in variants]
+        weights = experiment.shares
         if self.gate is not None and self.gate.shadow:
             weights = [float(weight > 0.0) for weight in weights]  # all of them decide, each time
         self.base = _shares(weights)
@@ -88,6 +92,9 @@ class Running:
             (index, self.metrics[metric.numerator], self.metrics[metric.denominator])
             for index, metric in enumerate(experiment.metrics)
             if metric.numerator is not None and metric.denominator is not None
+        ]
+        self.covariates = [
+            (index, metric.covariate) for index, metric in enumerate(experiment.metrics) if metric.covariate is not None
         ]
         self.defaults = [
             (index, metric.window, metric.missing)
@@ -105,6 +112,8 @@ class Running:
         self.cadence = Cadence(experiment.reweight.budget)
         self.cost = None if experiment.cost is None else self.metrics[experiment.cost.metric]
         self.costs = None if experiment.cost is None else Costs(len(self.keys), experiment.cost.limit)
+        self.guards = guards(experiment)
+        self.frozen = experiment.frozen
         self.epoch = experiment.epoch
         self.learned = self.weighed = 0
         self.serial = 0
@@ -157,9 +166,17 @@ class Running:
         """
         weights = self._of_segment(segment)
         arms = [arm for arm in self.members(mask) if weights[arm] > 0.0]
+        if not arms and self.experiment.trips:  # what the segment is given is not served now
+            arms = list(self.members(mask))
         if not arms:
             raise InvalidInput.field("eligible", f"segments[{segment}] gives every variant given weight 0")
         return of_segment(segment, arms)
+
+    @property
+    def least(self) -> float:
+        """The least share that the configured weights, or those of a segment, give an arm which they serve."""
+        splits = [self.base, *(self._of_segment(place) for place in range(len(self.experiment.segments)))]
+        return min(weight for split in splits for weight in split if weight > 0.0)
 
     def configured(self, mask: str) -> list[float]:
         """The weights of the epoch, or of the segment that a mask names."""
@@ -173,19 +190,27 @@ class Running:
     def stale(self, now: float) -> bool:
         """Whether something was learnt, or enough forgotten, since the weights were computed `every` ago or earlier."""
         age = now - self._computed_at
-        if 0.0 <= age < self.every:
+        if self.frozen or 0.0 <= age < self.every:
             return False
         if self.learned != self.weighed:
             return self.cadence.due()
         return self.half_life is not None and self.learned > 0 and age > self.half_life / 100.0 and self.cadence.due()
 
     def recompute(self, now: float, *, anew: bool = False) -> bool:
-        """Asks the policy for its weights; true where they changed, or `anew`, so that a new epoch begins."""
+        """Asks the policy for its weights; true where they changed, or `anew`, so that a new epoch begins.
+
+        Frozen ones stay as they are, of an epoch that was begun.
+        """
         if self.contextual is not None:
             self.weighed = self.learned
             self.adopt(self.epoch + 1, self.base, now)
-            self.contextual.begin(self.learner.state(now))
+            if not self.frozen:
+                self.contextual.begin(self.learner.state(now))
             return True
+        if self.frozen and self.epoch:
+            if anew:
+                self.adopt(self.epoch + 1, self.weights, now)
+            return anew
         started = time.perf_counter()
         weights = self.learner.weights(now, self.full)
         if self.costs is not None:

@@ -16,10 +16,12 @@ from bandit import documents
 from bandit.documents import Kind, Owned
 from bandit.errors import InvalidInput, StoreUnusable
 from bandit.experiment import Experiment
-from bandit.memory import Memory, Outside
+from bandit.memory import MOST_CACHED, Memory, Outside
 from bandit.model import Key, Model
 from bandit.store import Reader
 from policies import Duration
+
+GREATEST_BATCH = 10_000
 
 Origin = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:\[\]-]{1,255}$")]
 
@@ -32,7 +34,9 @@ class Settings(Model):
         default=True, description="Off: every unit is served the control, nothing is logged and nothing counts."
     )
     enable_feature_flags: bool = Field(default=True, description="Off: every flag gives its default.")
-    enable_statistical_analysis: bool = Field(default=True, description="Off: results give sizes, and compare nothing.")
+    enable_statistical_analysis: bool = Field(
+        default=True, description="Off: results give what was counted, and compare nothing."
+    )
     enable_automated_guardrails: bool = Field(
         default=True, description="Off: no guardrail, stopping rule or rollout acts by itself."
     )
@@ -69,12 +73,15 @@ class Settings(Model):
         max_length=100,
         description="Origins such as https://app.example.org whose pages in a browser may ask the server.",
     )
-    batch_size: int = Field(default=1000, ge=1, le=10_000, description="Most items of one batch.")
+    batch_size: int = Field(default=1000, ge=1, le=GREATEST_BATCH, description="Most items of one batch.")
     flush_interval: Duration = Field(
         default=0.05, ge=0.001, le=60.0, description="How often an engine that is not durable writes."
     )
     flush_size: int = Field(
-        default=16_384, ge=1, le=16_384, description="Decisions and events that it writes without waiting for that."
+        default=MOST_CACHED // 2,
+        ge=1,
+        le=MOST_CACHED // 2,
+        description="Decisions and events that it writes without waiting for that.",
     )
 
     @model_validator(mode="after")
@@ -100,10 +107,19 @@ SETTING = Kind("setting", StoredSetting)
 
 def current(memory: Memory) -> Settings:
     """The settings that hold for an operation. They are made anew only when one was changed."""
+    settings = cached(memory)
+    if settings is None:
+        kept = documents.all_of(memory, SETTING)
+        settings = merged(memory.outside, {name: one.value for name, one in kept.items()})
+        memory.settings = (kept, settings)
+    return settings
+
+
+def cached(memory: Memory) -> Settings | None:
+    """The settings of the last operation, for any thread; None where one was changed since."""
     made = memory.settings
     if made is None or made[0] is not memory.documents.get("setting"):
-        kept = documents.all_of(memory, SETTING)
-        made = memory.settings = (kept, merged(memory.outside, {name: one.value for name, one in kept.items()}))
+        return None
     settings: Settings = made[1]
     return settings
 

@@ -10,6 +10,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+TRIALS = -1
+"""Stands for the trials where the place of a metric is asked for."""
+
 
 class DecisionRow(NamedTuple):
     """A decision as it is logged. `head` is the decision that opened the trial this one belongs to."""
@@ -119,7 +122,7 @@ class Cell(NamedTuple):
     """The trials of a group that one distribution was drawn from, for one arm.
 
     `group` is the value of an attribute or the number of a span of time, None where neither is known. `metric` is the
-    place of the metric whose values, less its origin, are counted and summed; -1 counts all trials.
+    place of the metric whose values, less its origin, are counted and summed; TRIALS counts all trials.
     """
 
     group: str | float | None
@@ -222,6 +225,9 @@ class Store(Protocol):
     def changed(self) -> News | None:
         """What others have changed since the last call; None where nobody wrote at all."""
 
+    def revision(self) -> int:
+        """The number of the last committed change of documents, whoever made it, for any thread at any time."""
+
     def snapshot(self) -> AbstractContextManager["Reader"]:
         """A reader that sees one moment, whatever is committed meanwhile."""
 
@@ -313,6 +319,12 @@ class Reader(Protocol):
     def sums(self, experiment: int, epoch: int) -> list[tuple[int, int, list[float]]]:
         """Variant, metric and sums of an epoch; 0 is all of them."""
 
+    def sums_since(self, experiment: int, epoch: int) -> list[tuple[int, int, list[float]]]:
+        """Variant, metric and sums of an epoch and all that followed."""
+
+    def last_epoch(self, experiment: int, before: float) -> int:
+        """The last epoch that began before a time; 0 for none."""
+
     def trials(self, experiment: int) -> Iterator[TrialRow]:
         """The trials of an experiment that were opened, in the order of their decisions, a few in memory at a time."""
 
@@ -334,8 +346,11 @@ class Reader(Protocol):
     def epochs(self, experiment: int) -> list[EpochRow]:
         """What each epoch drew from, and for each mask, the first epoch first."""
 
-    def history(self, experiment: int, metric: int) -> list[tuple[int, int, float, float, float]]:
-        """Epoch, variant, count, sum and squares of every epoch; of the trials for metric -1."""
+    def distributions(self, experiment: int) -> list[tuple[int, str, str]]:
+        """Epoch, mask and probabilities (JSON) of what each epoch drew from, ordered by both."""
+
+    def history(self, experiment: int, metric: int) -> Iterator[tuple[int, int, float, float, float]]:
+        """Epoch, variant, count, sum and squares of every epoch that has some; of the trials for TRIALS."""
 
     def rows(self, table: str) -> Iterator[Sequence[Any]]:
         """Every row of a table, for a replay."""

@@ -1,5 +1,6 @@
 """Decisions and the trials they belong to, in memory: what they have earned, and by how much that moves the sums."""
 
+from bandit import covariate
 from bandit.running import Running
 from bandit.store import DecisionRow
 
@@ -33,9 +34,23 @@ class Drawn:
 
 
 class Record:
-    """A decision in memory. `head` is the decision that opened its trial: itself, or its unit's first."""
+    """A decision in memory. `head` is the decision that opened its trial: itself, or its unit's first.
 
-    __slots__ = ("exposed_at", "head", "id", "opened_at", "outcomes", "row", "running", "stored", "tokens")
+    `covariates` has what its attributes say of the covariates of metrics, by their place.
+    """
+
+    __slots__ = (
+        "covariates",
+        "exposed_at",
+        "head",
+        "id",
+        "opened_at",
+        "outcomes",
+        "row",
+        "running",
+        "stored",
+        "tokens",
+    )
 
     def __init__(self, running: Running, row: DecisionRow, *, stored: bool = False) -> None:
         self.running = running
@@ -46,6 +61,7 @@ class Record:
         self.opened_at = row.opened_at
         self.outcomes: dict[int, Outcome] = {}
         self.stored = stored
+        self.covariates = covariate.read(running.covariates, row.attributes) if running.covariates else {}
         self.tokens: set[tuple[int, str]] | None = None
 
     def values(self) -> dict[int, float]:

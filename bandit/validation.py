@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError
 
 from bandit import lifecycle
 from bandit.actor import Actor
+from bandit.cohort import unknown
 from bandit.errors import InvalidInput, MultiarmError
 from bandit.experiment import Experiment
 from bandit.model import Model
@@ -65,6 +66,10 @@ def in_store(validation: Validation, definition: Mapping[str, Any], reader: Read
         actor.check(str(owner))
     except MultiarmError as error:
         errors.append(Remark(field="owner", message=error.detail))
+    if not validation.errors:
+        conditions = Experiment.model_validate(definition).conditions
+        missing = unknown(conditions, lambda cohort: reader.document("cohort", cohort) is not None)
+        errors += [Remark(field=field, message=message) for field, message in missing]
     return validation.model_copy(update={"errors": errors})
 
 

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from bandit import covariate
 from bandit.contextual import increments
 from bandit.exposure import FORCED
 from bandit.memory import load
@@ -210,6 +211,10 @@ def _sum(
             moments = _moments(value - running.experiment.metrics[metric].origin, row.propensity)
             kept["statistics"].add((row.experiment, row.epoch, row.variant, metric), moments)
             kept["statistics"].add((row.experiment, 0, row.variant, metric), moments)
+            if metric in record.covariates:
+                for place, delta in covariate.increments(metric, record.covariates[metric], moments):
+                    kept["statistics"].add((row.experiment, row.epoch, row.variant, place), delta)
+                    kept["statistics"].add((row.experiment, 0, row.variant, place), delta)
         reward = running.learner.objective.reward(earned)
         if reward is not None:
             period, growth = running.learner.place(row.decided_at)

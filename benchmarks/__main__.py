@@ -10,8 +10,24 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, table
 
-PARTS = ("weights", "inprocess", "contexts", "simulation", "tables", "reports", "http", "startup", "footprint")
-PEERS = ("numba", "flask", "granian", "river", "mabwiser", "polars", "tea-tasting")
+PARTS = (
+    "weights",
+    "inprocess",
+    "contexts",
+    "guardrails",
+    "simulation",
+    "targeting",
+    "flags",
+    "tables",
+    "reports",
+    "http",
+    "startup",
+    "footprint",
+)
+PEERS = (
+    *("numba", "flask", "granian", "river", "mabwiser", "polars", "tea-tasting", "growthbook"),
+    "openfeature-provider-flagd",
+)
 RESULTS = Path(__file__).parent / "results.json"
 
 

@@ -18,7 +18,8 @@ def ucb1_index(row: Array, logarithm: float, exploration: float) -> float:
     count = row[COUNT]
     if count <= NEGLIGIBLE:
         return np.inf
-    return float(row[SUM] / count + exploration * math.sqrt(logarithm / count))
+    share = 1.0 / count  # once, because a division takes as long as all the rest
+    return float(row[SUM] * share + exploration * math.sqrt(logarithm * share))
 
 
 @kernel

@@ -14,12 +14,13 @@ _log = logging.getLogger("multiarm.server")
 
 
 class Place(NamedTuple):
-    """Where a server listens and keeps its data; whichever worker takes `unsaid` tells people."""
+    """Where a server listens and keeps its data, and whether it asks for keys; a worker that takes `unsaid` says so."""
 
     address: str
     port: int
     db: str
     unsaid: Semaphore
+    keyed: bool = False
 
 
 def announce(place: Place) -> None:
@@ -36,22 +37,24 @@ def bracketed(address: str) -> str:
 
 
 def _announce(place: Place) -> None:
-    while not _answers(place.address, place.port):
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(place.address, place.address)  # noqa: S104 - it is compared
+    while not _answers(here, place.port):
         time.sleep(0.02)
-    url = f"http://{bracketed(place.address)}:{place.port}"
+    url = f"http://{bracketed(here)}:{place.port}"
     if place.unsaid.acquire(block=False):
-        _tell_people(url, place.db)
+        _tell_people(url, place)
     _log.info("ready", extra={"address": url, "db": place.db})
 
 
-def _tell_people(url: str, db: str) -> None:
+def _tell_people(url: str, place: Place) -> None:
+    key = ' -H "X-API-Key: $KEY"' if place.keyed else ""
     experiment = '{"key":"greeting","variants":[{"key":"hello"},{"key":"hi"}],"metrics":[{"key":"reply"}]}'
     request = '{"experiment":"greeting","unit":"user-1"}'
     click.echo(
-        f"multiarm answers on {url} and keeps everything in {db}; its routes are on {url}/docs. Try it:\n\n"
-        f"curl {url}/v1/experiments -d '{experiment}' \\\n"
-        f"  --next -X POST {url}/v1/experiments/greeting/start \\\n"
-        f"  --next {url}/v1/choose -d '{request}'\n"
+        f"multiarm answers on {url} and keeps everything in {place.db}; its routes are on {url}/docs. Try it:\n\n"
+        f"curl{key} {url}/v1/experiments -d '{experiment}' \\\n"
+        f"  --next{key} -X POST {url}/v1/experiments/greeting/start \\\n"
+        f"  --next{key} {url}/v1/choose -d '{request}'\n"
     )
     sys.stdout.flush()
 

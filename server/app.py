@@ -7,15 +7,19 @@ from flask import Response, request
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from bandit import Engine
+from bandit.actor import Actor, acting
+from server.access import Access
+from server.cors import allow_origins
 from server.docs import page
 from server.front import JSON, Authorise, answer_first
 from server.logs import log_request
 from server.metrics import Metrics
+from server.ofrep import PREFIX, refuse_flag
 from server.openapi import API, describe
 from server.operations import Operations
 from server.problems import PROBLEM, refuse
 from server.requests import MOST_BODY_BYTES, identify, read_body
-from server.route import Route
+from server.route import Reply, Route
 from server.routes import table
 
 HOT = ("/v1/choose", "/v1/reward")
@@ -37,18 +41,20 @@ def create_app(
         engine: What decides.
         front: Whether choose and reward are answered before Flask.
         access_log: Whether these two are logged also when they succeed.
-        authorise: Is asked with the WSGI environment and the scope of the route, and raises where the caller lacks it.
+        authorise: Says who asks, by the WSGI environment and the scope of the route, and raises where that one lacks
+            it; unset: by API keys, as for a server on loopback with one worker.
         most_body_bytes: Longer bodies are refused.
     """
+    authorise = authorise or Access(engine)
     app = API("multiarm")
     app.url_map.merge_slashes = False  # a path has one spelling; a redirect would lose the body
     app.json.sort_keys = False  # type: ignore[attr-defined]
     metrics = Metrics()
-    routes = table(engine, Operations(engine, metrics))
+    routes = table(engine, Operations(engine, metrics), metrics)
     descriptions, app.schemas = describe(routes)
     for route, description in zip(routes, descriptions, strict=True):
         _add(app, route, description, authorise, most_body_bytes)
-    _add_pages(app, metrics)
+    _add_pages(app, metrics, authorise)
     _observe(app, metrics, PROBES if access_log else PROBES | set(HOT))
     if front:
         operations = {route.path: route.operation for route in routes if route.path in HOT}
@@ -60,24 +66,29 @@ def create_app(
             most=most_body_bytes,
             access_log=access_log,
         )
+    app.wsgi_app = allow_origins(app.wsgi_app, engine.settings)  # type: ignore[method-assign]
     return app
 
 
-def _add(app: API, route: Route, description: dict[str, Any], authorise: Authorise | None, most: int) -> None:
+def _add(app: API, route: Route, description: dict[str, Any], authorise: Authorise, most: int) -> None:
     def view() -> Response:
         environ = request.environ
-        if authorise is not None and route.scope != "public":
-            authorise(environ, route.scope)
+        who = Actor() if route.scope == "public" else authorise(environ, route.scope)
         body = b"" if route.takes is None else read_body(environ, most)
         asked = {} if route.asks is None else dict(route.asks.model_validate(request.args.to_dict()))
-        answer = route.operation(body, environ.get("HTTP_IDEMPOTENCY_KEY"), **(request.view_args or {}), **asked)
+        if route.conditional:
+            asked["match"] = environ.get("HTTP_IF_NONE_MATCH")
+        with acting(*who):
+            answer = route.operation(body, environ.get("HTTP_IDEMPOTENCY_KEY"), **(request.view_args or {}), **asked)
+        if isinstance(answer, Reply):
+            return Response(answer.body, answer.status, list(answer.headers), content_type=JSON)
         return Response(answer, route.status, content_type=JSON)
 
     add = {"GET": app.get, "POST": app.post, "PUT": app.put, "PATCH": app.patch, "DELETE": app.delete}[route.method]
-    add(route.path, endpoint=route.name, **description)(view)
+    add(route.path, endpoint=route.name, strict_slashes=not route.conditional, **description)(view)
 
 
-def _add_pages(app: API, metrics: Metrics) -> None:
+def _add_pages(app: API, metrics: Metrics, authorise: Authorise) -> None:
     @app.route("/openapi.json")
     def openapi() -> Response:
         return app.make_response(app.api_doc)
@@ -88,6 +99,7 @@ def _add_pages(app: API, metrics: Metrics) -> None:
 
     @app.route("/metrics")
     def scrape() -> Response:
+        authorise(request.environ, "read")
         return Response(generate_latest(metrics.registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
@@ -115,5 +127,9 @@ def _observe(app: API, metrics: Metrics, quiet: set[str]) -> None:
 
     @app.errorhandler(Exception)
     def fail(error: Exception) -> Response:
-        status, headers, body = refuse(error, identify(request.environ))
+        request_id = identify(request.environ)
+        if request.path.startswith(PREFIX):
+            status, headers, body = refuse_flag(error, request_id, (request.view_args or {}).get("key"))
+            return Response(body, status, headers, content_type=JSON)
+        status, headers, body = refuse(error, request_id)
         return Response(body, status, headers, content_type=PROBLEM)

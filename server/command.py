@@ -1,6 +1,7 @@
 """The command line: `multiarm`, whose subcommands are entry points that are imported only when they are called."""
 
 import json
+import os
 import sys
 import time
 from importlib.metadata import entry_points
@@ -9,9 +10,11 @@ import click
 
 SUMMARIES = {
     "audit": "Show who changed what, and when.",
+    "config": "Show and change settings.",
     "counterfactual": "Estimate what another policy would have earned.",
     "demo": "Watch a bandit learn: a server, simulated users, a minute.",
     "export": "Write an experiment's log for other tools.",
+    "keys": "Make, list and revoke API keys.",
     "list": "List the experiments of a file.",
     "power": "Compute a sample size, or the effect or power that one has.",
     "replay": "Replay a log of decisions through a policy.",
@@ -62,12 +65,14 @@ def main() -> None:
 @click.option("--json", "form", flag_value="json", help="Short for --format json.")
 def results(key: str, db: str, method: str | None, form: str) -> None:
     """Show what the experiment KEY has shown so far, and what to make of it."""
+    from bandit import outside, settings
     from bandit.results import results as read
     from server.report import FORMATS
     from server.stored import stored
 
     with stored(key, db) as (reader, row, standing):
-        answer = read(reader, row, standing, 0.0, time.time(), method)
+        analysis = settings.read(reader, outside.read(None, os.environ)).enable_statistical_analysis
+        answer = read(reader, row, standing, 0.0, time.time(), method, analysis=analysis)
     click.echo(FORMATS[form](answer))
 
 

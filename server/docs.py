@@ -55,7 +55,9 @@ def _route(path: str, method: str, operation: dict[str, Any]) -> str:
     taken = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
     lines = [] if taken is None else [f"<li>takes {_name(taken)}</li>"]
     for status, response in operation["responses"].items():
-        lines += [f"<li>{escape(status)}: {_name(content['schema'])}</li>" for content in response["content"].values()]
+        lines += [
+            f"<li>{escape(status)}: {_name(content['schema'])}</li>" for content in response.get("content", {}).values()
+        ]
     return (
         f'<section id="{escape(operation["operationId"])}"><details><summary>'
         f'<span class="method">{method.upper()}</span>'

@@ -7,27 +7,34 @@ it, by the same operations that its routes call, and everything else falls throu
 import time
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
+from bandit.actor import Actor, enter, leave
 from server.logs import log_request
 from server.metrics import Metrics
 from server.problems import PROBLEM, refuse
 from server.requests import Environ, identify, read_body
-from server.route import Operation, Scope
+from server.route import Scope
 
 Application = Callable[[Environ, Any], Iterable[bytes]]
-Authorise = Callable[[Environ, Scope], None]
-"""Raises an error where a request may not use a scope."""
+
+
+class Authorise(Protocol):
+    """Says who asks, and raises an error where a request may not use a scope."""
+
+    def __call__(self, environ: Environ, scope: Scope, *, rechecked: bool = False) -> Actor:
+        """See `Access`, which is the one there is."""
+
 
 JSON = "application/json"
 
 
 def answer_first(
     behind: Application,
-    hot: Mapping[str, Operation],
+    hot: Mapping[str, Callable[..., Any]],
     *,
     metrics: Metrics,
-    authorise: Authorise | None,
+    authorise: Authorise,
     most: int,
     access_log: bool,
 ) -> Application:
@@ -37,7 +44,7 @@ def answer_first(
         behind: What answers all else.
         hot: The operations, of scope `decide`, by the path that is posted to.
         metrics: What counts the requests.
-        authorise: Raises where the caller may not decide; None for all may.
+        authorise: Raises where the caller may not decide.
         most: Bytes of a body.
         access_log: Whether to log every request, and not only those that fail.
     """
@@ -51,9 +58,11 @@ def answer_first(
         request_id = identify(environ)
         status = 200
         try:
-            if authorise is not None:
-                authorise(environ, "decide")
-            body = operation(read_body(environ, most), environ.get("HTTP_IDEMPOTENCY_KEY"))
+            before = enter(authorise(environ, "decide", rechecked=True))
+            try:
+                body = operation(read_body(environ, most), environ.get("HTTP_IDEMPOTENCY_KEY"))
+            finally:
+                leave(before)
             line, headers = "200 OK", [("Content-Type", JSON)]
         except Exception as error:
             status, headers, body = refuse(error, request_id)

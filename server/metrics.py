@@ -28,6 +28,7 @@ class Metrics(Collector):
         self._requests: dict[tuple[str, str, int], list[float]] = defaultdict(lambda: [0.0] * (len(BOUNDS) + 2))
         self._decisions: dict[str, int] = defaultdict(int)
         self._rewards: dict[str, int] = defaultdict(int)
+        self._flags: dict[str, int] = defaultdict(int)
         self._started_at = time.time()
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
@@ -50,6 +51,17 @@ class Metrics(Collector):
         with self._lock:
             self._rewards[status] += 1
 
+    def flag(self, reason: str) -> None:
+        """Counts an evaluation of a flag."""
+        with self._lock:
+            self._flags[reason] += 1
+
+    def flags(self, reasons: Iterable[str]) -> None:
+        """Counts the evaluations of all flags."""
+        with self._lock:
+            for reason in reasons:
+                self._flags[reason] += 1
+
     def decisions(self, reasons: Iterable[str]) -> None:
         """Counts the decisions of a batch."""
         for reason in reasons:
@@ -65,10 +77,13 @@ class Metrics(Collector):
         pid = str(os.getpid())
         with self._lock:
             requests = {place: list(row) for place, row in self._requests.items()}
-            decisions, rewards = dict(self._decisions), dict(self._rewards)
+            decisions, rewards, flags = dict(self._decisions), dict(self._rewards), dict(self._flags)
         yield _requests(requests, pid)
         yield _counts("multiarm_decisions", f"Decisions {_ONE_WORKER}, by reason.", "reason", decisions, pid)
         yield _counts("multiarm_rewards", f"Rewards {_ONE_WORKER}, by what became of them.", "status", rewards, pid)
+        yield _counts(
+            "multiarm_flag_evaluations", f"Evaluations of flags {_ONE_WORKER}, by reason.", "reason", flags, pid
+        )
         started = GaugeMetricFamily("multiarm_start_time_seconds", f"Start {_ONE_WORKER}.", labels=["pid"])
         started.add_metric([pid], self._started_at)
         yield started

@@ -10,6 +10,7 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from bandit.settings import GREATEST_BATCH
 from server.operations import HEADER_KEY
 from server.problems import PROBLEM, Problem
 from server.route import Changes, Route
@@ -29,7 +30,20 @@ _PARAMETERS = {
         "description": "A repeat with the same key does nothing and gets the same answer.",
         "schema": HEADER_KEY.json_schema(),
     },
+    "match": {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "Tags of former answers: 304 where one is still right.",
+        "schema": {"type": "string"},
+    },
 }
+
+
+SECURITY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key. Without any, loopback needs none."},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same."},
+}
+_REFUSED_BY_ACCESS = (401, 403, 429)
 
 
 class API(OpenAPI):
@@ -59,7 +73,7 @@ class API(OpenAPI):
     def generate_spec_json(self) -> None:
         """Describes every route that was added."""
         super().generate_spec_json()  # type: ignore[no-untyped-call]
-        self.spec_json["components"] = {"schemas": self.schemas}
+        self.spec_json["components"] = {"schemas": self.schemas, "securitySchemes": SECURITY_SCHEMES}
 
 
 def describe(routes: list[Route]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -67,6 +81,8 @@ def describe(routes: list[Route]) -> tuple[list[dict[str, Any]], dict[str, Any]]
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Problem, "serialization")]
     for route in routes:
         models.append((route.gives, "serialization"))
+        if route.refuses is not None:
+            models.append((route.refuses, "serialization"))
         if route.takes is not None:
             models.append((route.takes, "validation"))
             if issubclass(route.takes, Changes):
@@ -88,30 +104,39 @@ def _name(reference: dict[str, str]) -> str:
 
 
 def _operation(route: Route, references: Mapping[Any, Any]) -> dict[str, Any]:
-    refusal = references[Problem, "serialization"]
+    refusal = references[route.refuses or Problem, "serialization"]
+    form = JSON if route.refuses else PROBLEM
     given = references[route.gives, "serialization"]
     if route.many:
         given = {"type": "array", "items": {"anyOf": [given, refusal]}}
     responses = {str(route.status): {"description": "Done.", "content": {JSON: {"schema": given}}}}
-    for status in sorted(route.refusals):
+    by_access = () if route.scope == "public" else _REFUSED_BY_ACCESS
+    for status in sorted({*route.refusals, *by_access}):
         responses[str(status)] = {
             "description": f"{HTTPStatus(status).phrase}.",
-            "content": {PROBLEM: {"schema": refusal}},
+            "content": {form: {"schema": refusal}},
         }
+    if route.conditional:
+        responses["304"] = {"description": "Nothing has changed since the answer that the header names."}
     responses["default"] = {
         "description": "Any other refusal, of the same form.",
-        "content": {PROBLEM: {"schema": refusal}},
+        "content": {form: {"schema": refusal}},
     }
     parameters = [_PARAMETERS["key"]] if "<key>" in route.path else []
-    if route.method != "GET" and route.scope != "read":  # what only reads may be repeated anyway
+    # What only reads may be repeated anyway.
+    if route.method != "GET" and route.scope != "read" and not route.conditional:
         parameters.append(_PARAMETERS["idempotency"])
+    if route.conditional:
+        parameters.append(_PARAMETERS["match"])
     if route.asks is not None:
         parameters += _query(route.asks)
-    more: dict[str, Any] = {"x-scope": route.scope, "parameters": parameters}
+    security: list[dict[str, list[str]]] = [] if route.scope == "public" else [{name: []} for name in SECURITY_SCHEMES]
+    more: dict[str, Any] = {"x-scope": route.scope, "security": security, "parameters": parameters}
     if route.takes is not None:
         taken = references[route.takes, "validation"]
         if route.many:
-            taken = {"type": "array", "minItems": 1, "maxItems": 1000, "items": taken}
+            most = "At most as many as the setting batch_size says, 1000 unless set."
+            taken = {"type": "array", "minItems": 1, "maxItems": GREATEST_BATCH, "items": taken, "description": most}
         more["requestBody"] = {"required": route.body_required, "content": {JSON: {"schema": taken}}}
     return {
         "operation_id": route.name,

@@ -7,15 +7,23 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from bandit import ChooseRequest, Engine, InvalidInput, MalformedInput
 from bandit.decision import Decision
-from bandit.engine import MOST_IN_BATCH
 from bandit.errors import FieldError
+from bandit.model import Model
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest
+from bandit.tracking import TrackedAnswer, TrackRequest
 from server.metrics import Metrics
 from server.serialisation import STATUSES, DecisionText, array, problem
+
+
+class TrackAnswer(Model):
+    """What became of it, for each decision."""
+
+    tracked: list[TrackedAnswer]
+
 
 # Shorter than a key in a body may be, so that the place in a batch can be added.
 HEADER_KEY: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(pattern=r"^[!-~]{1,200}$")])
@@ -68,6 +76,15 @@ class Operations:
         request = ActivateRequest.model_validate_json(body)
         return STATUSES[self._engine.activate(request.decision_id)].encode()
 
+    def track(self, body: bytes, token: str | None) -> bytes:
+        """Say what a unit did, to the experiments that decided its flags."""
+        request = TrackRequest.model_validate_json(body)
+        if token is not None and request.idempotency_key is None:
+            request = request.model_copy(update={"idempotency_key": idempotency_key(token)})
+        tracked = self._engine.follow(request)
+        self._metrics.rewards(each.status for each in tracked if each.status != "activated")
+        return to_json({"tracked": [each._asdict() for each in tracked]})
+
     def choose_batch(self, body: bytes, token: str | None) -> bytes:
         """Decide many at once; each has its own answer or problem."""
         answers = self._engine.choose_batch(_keyed(_items(body), token))
@@ -113,8 +130,8 @@ def _items(body: bytes) -> list[Any]:
         raise MalformedInput(f"Invalid JSON: {error}") from error
     if not isinstance(items, list):
         raise InvalidInput.field("", "a batch must be a JSON array")
-    if not 1 <= len(items) <= MOST_IN_BATCH:
-        raise InvalidInput.field("", f"a batch must have 1 to {MOST_IN_BATCH} items, given {len(items)}")
+    if not items:
+        raise InvalidInput.field("", "a batch must have at least 1 item")
     return items
 
 

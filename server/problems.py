@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pydantic import Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
-from bandit.errors import InvalidInput, MultiarmError
+from bandit.errors import InvalidInput, MultiarmError, Unauthorised
 from bandit.model import Model
 
 PROBLEM = "application/problem+json"
@@ -46,6 +46,8 @@ def refuse(error: Exception, request_id: str) -> Refusal:
     if isinstance(error, ValidationError):
         error = InvalidInput.of(error)
     if isinstance(error, MultiarmError):
+        if isinstance(error, Unauthorised):
+            headers.append(("WWW-Authenticate", 'Bearer realm="multiarm"'))
         if error.retry_after is not None:
             headers.append(("Retry-After", str(error.retry_after)))
         return Refusal(error.status, headers, _document(**describe(error), request_id=request_id))

@@ -1,6 +1,6 @@
 """What a route is: where, who may, what is taken, what is given, and which operation does it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel
@@ -9,7 +9,17 @@ from bandit.model import Model
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Scope = Literal["public", "decide", "read", "manage", "admin"]
-Operation = Callable[..., bytes]
+
+
+class Reply(NamedTuple):
+    """An answer that is not always of the same status, or has headers of its own."""
+
+    body: bytes
+    status: int
+    headers: Sequence[tuple[str, str]] = ()
+
+
+Operation = Callable[..., bytes | Reply]
 """Called with body, idempotency key and, as keywords, what the path holds."""
 
 TAKES_BODY = (400, 413, 422)
@@ -31,7 +41,8 @@ def changes_of(model: type[BaseModel]) -> type[Changes]:
 class Route(NamedTuple):
     """A route. `many` makes arrays of what is taken and given, with a problem for each item that is refused.
 
-    `asks` are the parameters of its query.
+    `asks` are the parameters of its query. `refuses` is the form of its refusals, where they are no problem documents.
+    `conditional` routes are given the `If-None-Match` header as `match`, and may answer 304.
     """
 
     method: Method
@@ -45,6 +56,8 @@ class Route(NamedTuple):
     many: bool = False
     body_required: bool = True
     asks: type[BaseModel] | None = None
+    refuses: type[BaseModel] | None = None
+    conditional: bool = False
 
     @property
     def name(self) -> str:

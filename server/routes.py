@@ -10,7 +10,8 @@ from bandit.priors import Prior
 from bandit.results import Quality, Segments, Series
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, StatusAnswer
 from bandit.sample_size import SampleSize, SampleSizeRequest
-from server import documents, oversight
+from bandit.tracking import TrackRequest
+from server import administration, documents, ofrep, oversight, rollouts
 from server.management import (
     Clone,
     CounterfactualQuery,
@@ -21,7 +22,8 @@ from server.management import (
     SeriesQuery,
     Stop,
 )
-from server.operations import Operations
+from server.metrics import Metrics
+from server.operations import Operations, TrackAnswer
 from server.route import TAKES_BODY, Route, changes_of
 
 
@@ -31,7 +33,7 @@ class Health(Model):
     status: str = Field(description="`ok`, or `ready`.")
 
 
-def table(engine: Engine, operations: Operations) -> list[Route]:
+def table(engine: Engine, operations: Operations, metrics: Metrics) -> list[Route]:
     """Every route that speaks JSON."""
     manage = Management(engine)
     experiment = "/v1/experiments/<key>"
@@ -55,6 +57,9 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
         Route(
             "POST", "/v1/reward/retract/batch", "decide", operations.retract_batch, RetractRequest, StatusAnswer, *batch
         ),
+        Route("POST", "/v1/track", "decide", operations.track, TrackRequest, TrackAnswer, *decides),
+        *documents.routes(engine.flags, "/v1/flags"),
+        *ofrep.routes(engine, metrics),
         Route(
             "POST",
             "/v1/experiments",
@@ -97,7 +102,7 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
         Route(
             "GET", f"{experiment}/results", "read", manage.results, None, Results, (404, 422, 503), asks=ResultsQuery
         ),
-        Route("GET", f"{experiment}/quality", "read", manage.quality, None, Quality, (404, 503)),
+        Route("GET", f"{experiment}/quality", "read", manage.quality, None, Quality, (404, 409, 503)),
         Route(
             "GET",
             f"{experiment}/segments",
@@ -105,10 +110,12 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
             manage.segments,
             None,
             Segments,
-            (404, 422, 503),
+            (404, 409, 422, 503),
             asks=SegmentsQuery,
         ),
-        Route("GET", f"{experiment}/series", "read", manage.series, None, Series, (404, 422, 503), asks=SeriesQuery),
+        Route(
+            "GET", f"{experiment}/series", "read", manage.series, None, Series, (404, 409, 422, 503), asks=SeriesQuery
+        ),
         Route(
             "GET",
             f"{experiment}/counterfactual",
@@ -116,11 +123,13 @@ def table(engine: Engine, operations: Operations) -> list[Route]:
             manage.counterfactual,
             None,
             Counterfactual,
-            (404, 422, 503),
+            (404, 409, 422, 503),
             asks=CounterfactualQuery,
         ),
         Route("GET", "/v1/metrics/<key>/prior", "read", manage.prior, None, Prior, (404, 422, 503), asks=PriorQuery),
         Route("POST", "/v1/sample-size", "read", manage.sample_size, SampleSizeRequest, SampleSize, TAKES_BODY),
+        *administration.routes(engine),
+        *rollouts.routes(engine),
         *documents.routes(engine.cohorts, "/v1/cohorts"),
         Route("GET", "/healthz", "public", _alive, None, Health, ()),
         Route("GET", "/readyz", "public", ready, None, Health, (503,)),

@@ -1,6 +1,7 @@
 """A worker process: an engine of its own, and the application around it."""
 
 import gc
+import ipaddress
 import multiprocessing
 import os
 import signal
@@ -13,11 +14,14 @@ from typing import Any
 
 from bandit import Engine
 from bandit.ticker import Ticker
+from server.access import Access
 from server.announcement import Place, announce
 from server.app import create_app
 
 
-def load(place: Place, *, access_log: bool = False, front: bool = True) -> Callable[..., Any]:
+def load(
+    place: Place, *, workers: int = 1, config: str | None = None, access_log: bool = False, front: bool = True
+) -> Callable[..., Any]:
     """Opens the database in this process and returns the application.
 
     A Ctrl-C reaches every process of the terminal; here it is blocked, because the supervisor passes it on as SIGTERM,
@@ -26,12 +30,13 @@ def load(place: Place, *, access_log: bool = False, front: bool = True) -> Calla
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     _end_with_parent()
-    engine = Engine(place.db)
+    engine = Engine(place.db, config=config)
     Finalize(None, engine.close, exitpriority=1)
     ticker = Ticker(engine)
     ticker.start()
     Finalize(None, ticker.stop, exitpriority=2)
-    app = create_app(engine, access_log=access_log, front=front)
+    access = Access(engine, workers=workers, loopback=ipaddress.ip_address(place.address).is_loopback)
+    app = create_app(engine, access_log=access_log, front=front, authorise=access)
     announce(place)
     _spare_what_lives_long()
     return app.wsgi_app

@@ -50,11 +50,12 @@ def validity(replications: int, seed: int, threads: int | None) -> None:
     Prints error, power, coverage and sample size of each, in some minutes. Exits with 1 if a test that is used by
     default errs too often.
     """
+    from simulations import ratio_validity
     from simulations.validity import report
 
     with ThreadPoolExecutor(threads or simulation.cores()) as pool:
-        kept = report(pool, replications, seed, click.echo)
-    sys.exit(0 if kept else 1)
+        kept = [each(pool, replications, seed, click.echo) for each in (report, ratio_validity.report)]
+    sys.exit(0 if all(kept) else 1)
 
 
 @click.command()

@@ -73,8 +73,9 @@ def compare(
     Source: Hadad, Hirshberg, Zhan, Wager and Athey, "Confidence intervals for policy evaluation in adaptive
     experiments", PNAS 118, 2021.
     """
-    check(pair(METHOD, epochs, treatment, control))
-    return unchecked(epochs, treatment, control, alpha=alpha, alternative=alternative, weights=weights, decay=decay)
+    chosen = pair(METHOD, epochs, treatment, control)
+    check(chosen)
+    return _compared(weighted(chosen, weights, decay=decay), weights, alpha, alternative)
 
 
 def check(pair: Pair, method: str = METHOD) -> None:
@@ -112,6 +113,10 @@ def unchecked(
         ValueError: An argument is out of its range.
     """
     found = weighted(pair(METHOD, epochs, treatment, control), weights, decay=decay)
+    return _compared(found, weights, alpha, alternative)
+
+
+def _compared(found: Weighted, weights: Weights, alpha: float, alternative: Alternative) -> Comparison:
     if not (found.pair.binary or found.variance() > 0.0):
         raise Refused(METHOD, "the values of neither arm vary", "more trials")
     z, reach = float(found.statistic()), quantile(alpha, alternative)

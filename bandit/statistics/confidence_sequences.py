@@ -26,6 +26,7 @@ import math
 
 from bandit.statistics import relative
 from bandit.statistics.comparison import Comparison, Refused
+from bandit.statistics.estimate import Estimate
 from bandit.statistics.sample import Sample
 from bandit.statistics.tails import check
 
@@ -112,26 +113,67 @@ def compare(
             failures are expected.
         ValueError: An argument is out of its range.
     """
+    warnings = limits(METHOD, treatment, control)
+    means = [Estimate(sample.mean, sample.variance / sample.count) for sample in (treatment, control)]
+    return compared(
+        METHOD,
+        *means,
+        units=treatment.count + control.count,
+        alpha=alpha,
+        planned=planned,
+        effects=effects,
+        warnings=warnings,
+    )
+
+
+def compared(
+    method: str,
+    treatment: Estimate,
+    control: Estimate,
+    *,
+    units: float,
+    alpha: float = 0.05,
+    planned: float = PLANNED,
+    effects: float | None = None,
+    warnings: tuple[str, ...] = (),
+) -> Comparison:
+    """The same for two independent estimates that are means of something in the limit: see `compare`.
+
+    Args:
+        method: The name for the answer.
+        treatment: Its estimate; the degrees of freedom are not read.
+        control: Likewise.
+        units: Of both, from which they were made.
+        alpha: See `compare`.
+        planned: See `compare`.
+        effects: See `compare`.
+        warnings: What to tell the reader.
+
+    Raises:
+        Refused: Neither has any variance.
+        ValueError: An argument is out of its range.
+    """
     check_positive("planned", planned)
-    warnings = _limits(treatment, control)
-    variances = treatment.variance / treatment.count, control.variance / control.count
+    variances = treatment.variance, control.variance
     variance = sum(variances)
+    if not variance > 0.0:
+        raise Refused(method, "the values of neither sample vary", "more values")
     information = 1.0 / variance
     if effects is None:
-        rho = best_rho(information * planned / (treatment.count + control.count), alpha)
+        rho = best_rho(information * planned / units, alpha)
     else:
         check_positive("effects", effects)
         rho = 1.0 / effects
-    effect = treatment.mean - control.mean
+    effect = treatment.value - control.value
     half = boundary(information, rho, alpha) * variance
-    ratios = relative.fieller(treatment.mean, control.mean, variances, 0.0, half / math.sqrt(variance))
+    ratios = relative.fieller(treatment.value, control.value, variances, 0.0, half / math.sqrt(variance))
     return Comparison(
-        method=METHOD,
+        method=method,
         effect=effect,
         interval=(effect - half, effect + half),
         p_value=p_value(effect * information, information, rho),
         statistic=log_likelihood_ratio(effect * information, information, rho),
-        relative_effect=effect / control.mean if control.mean else None,
+        relative_effect=effect / control.value if control.value else None,
         relative_interval=None if ratios is None else (ratios[0] - 1.0, ratios[1] - 1.0),
         warnings=warnings,
     )
@@ -152,18 +194,23 @@ def check_positive(name: str, value: float) -> None:
         raise ValueError(f"{name}: {value:g} given, must be above 0 and finite")
 
 
-def _limits(treatment: Sample, control: Sample) -> tuple[str, ...]:
+def limits(method: str, treatment: Sample, control: Sample) -> tuple[str, ...]:
+    """What to tell the reader of how far the limit is.
+
+    Raises:
+        Refused: It is too far.
+    """
     least = min(treatment.count, control.count)
     if least < 2.0:
-        raise Refused(METHOD, f"the smaller sample has {least:g} values", "it once both have 2 values")
+        raise Refused(method, f"the smaller sample has {least:g} values", "it once both have 2 values")
     if is_binary(treatment) and is_binary(control):
         rate = (treatment + control).mean
         events = least * min(rate, 1.0 - rate)
         if events < EVENTS * (1.0 - ROUNDING):
             reason = f"the smaller sample expects {events:.3g} successes or failures, fewer than {EVENTS:g}"
-            raise Refused(METHOD, reason, "beta_binomial.compare, which is exact for any number")
+            raise Refused(method, reason, "beta_binomial.compare, which is exact for any number")
     if not treatment.variance + control.variance > 0.0:
-        raise Refused(METHOD, "the values of neither sample vary", "more values")
+        raise Refused(method, "the values of neither sample vary", "more values")
     if least < VALUES and not is_binary(treatment):
         return (
             f"The smaller sample has {least:g} values. The guarantee is one in the limit of many; where a few values"

@@ -62,22 +62,55 @@ def cuped(
     Source: Deng, Xu, Kohavi and Walker, "Improving the sensitivity of online controlled experiments by utilizing
     pre-experiment data", WSDM 2013; ratios as in Deng, Knoblich and Lu, KDD 2018.
     """
+    found = adjust("cuped", (treatment, control), measure, covariates)
+    comparison = compared("cuped", *found.adjusted, alpha=alpha, alternative=alternative, warnings=found.warnings)
+    return found.of(comparison)
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """Estimates of two arms before and after covariates were taken into account.
+
+    Attributes:
+        plain: Without them.
+        adjusted: With them.
+        coefficients: What was taken off for each unit of each covariate.
+        warnings: What to tell the reader.
+    """
+
+    plain: tuple[Estimate, Estimate]
+    adjusted: tuple[Estimate, Estimate]
+    coefficients: tuple[float, ...]
+    warnings: tuple[str, ...]
+
+    def of(self, comparison: Comparison) -> AdjustedComparison:
+        """A comparison of the adjusted estimates, beside what it gained."""
+        return with_reduction(comparison, self.adjusted, self.plain, self.coefficients)
+
+
+def adjust(
+    method: str, arms: tuple[JointSample, JointSample], measure: Measure, covariates: Sequence[Measure]
+) -> Adjustment:
+    """The estimates of a treatment and a control less what the covariates explain; see `cuped`.
+
+    Raises:
+        ValueError: There is no covariate, or no such column.
+        Refused: See `cuped`.
+    """
     if not covariates:
         raise ValueError("covariates: none given, must be one or more")
-    arms = (treatment, control)
-    plain = [estimate("cuped", arm, measure) for arm in arms]
-    total = treatment + control
+    first, second = (estimate(method, arm, measure) for arm in arms)
+    total = arms[0] + arms[1]
     if total.count < UNITS_PER_COVARIATE * len(covariates):
-        raise Refused("cuped", f"there are fewer than {UNITS_PER_COVARIATE:g} units for each covariate", "welch")
+        raise Refused(method, f"there are fewer than {UNITS_PER_COVARIATE:g} units for each covariate", "welch")
     warnings = tuple(
         f"{_name(covariate)} differs between the arms by more than chance: is it from before the experiment?"
         for covariate in covariates
-        if _differs([estimate("cuped", arm, covariate) for arm in arms])
+        if _differs([estimate(method, arm, covariate) for arm in arms])
     )
     coefficients = _coefficients(total, measure, covariates)
-    adjusted = [_adjusted(arm, total, measure, covariates, coefficients) for arm in arms]
-    comparison = compared("cuped", *adjusted, alpha=alpha, alternative=alternative, warnings=warnings)
-    return with_reduction(comparison, adjusted, plain, tuple(coefficients.tolist()))
+    treatment, control = (_adjusted(arm, total, measure, covariates, coefficients) for arm in arms)
+    return Adjustment((first, second), (treatment, control), tuple(coefficients.tolist()), warnings)
 
 
 def with_reduction(

@@ -96,15 +96,27 @@ class Pair:
         return self.floor * rest / (self.floor + rest)
 
     @cached_property
+    def counts(self) -> Array:
+        """Trials of each arm over all epochs, shape (..., 2)."""
+        found: Array = self.trials.sum(axis=-2)
+        return found
+
+    @cached_property
+    def sums(self) -> Array:
+        """Of each arm's values over all epochs, shape (..., 2)."""
+        found: Array = self.totals.sum(axis=-2)
+        return found
+
+    @cached_property
     def means(self) -> Array:
         """Of each arm over all epochs, shape (..., 2); 0 without trials."""
-        found: Array = self.totals.sum(axis=-2) / np.maximum(self.trials.sum(axis=-2), 1.0)
+        found: Array = self.sums / np.maximum(self.counts, 1.0)
         return found
 
     @cached_property
     def variance(self) -> Array:
         """Of the values about their arm's mean, common to both arms, over all epochs, shape (...)."""
-        counts, totals, squares = (array.sum(axis=-2) for array in (self.trials, self.totals, self.squares))
+        counts, totals, squares = self.counts, self.sums, self.squares.sum(axis=-2)
         within = np.maximum(squares - totals * totals / np.maximum(counts, 1.0), 0.0).sum(axis=-1)
         found: Array = within / np.maximum(counts.sum(axis=-1) - 2.0, 1.0)
         return found
@@ -112,8 +124,7 @@ class Pair:
     @cached_property
     def rate(self) -> Array:
         """The mean of both arms' values over all epochs, shape (...); 0 without trials."""
-        trials = self.trials.sum(axis=(-2, -1))
-        found: Array = self.totals.sum(axis=(-2, -1)) / np.maximum(trials, 1.0)
+        found: Array = self.sums.sum(axis=-1) / np.maximum(self.counts.sum(axis=-1), 1.0)
         return found
 
     @property

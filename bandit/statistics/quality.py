@@ -24,7 +24,7 @@ def sample_ratio(keys: Sequence[str], test: SampleRatio) -> Finding | None:
 
     Args:
         keys: Of the variants.
-        test: From `sample_ratio.fixed` or `.changing`.
+        test: From `sample_ratio`.
     """
     if not test.mismatch:
         return None

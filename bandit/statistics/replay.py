@@ -204,6 +204,7 @@ replay: Any = numba.njit(error_model="numpy", nogil=True)(_replay)
 """The loop: `DRAWN`, then room for what `Replayed` holds. Returns the logarithm of the weight."""
 cache.keep(replay, _replay)
 _COMPILING = threading.Lock()
+_READY: set[Any] = set()
 
 
 def ready(policy: Policy, *loops: tuple[Any, Any]) -> None:
@@ -215,4 +216,6 @@ def ready(policy: Policy, *loops: tuple[Any, Any]) -> None:
                 loop.compile(signature)
                 loop.disable_compile()
         for function, signature in kernels:
-            function.compile(signature)
+            if function not in _READY:  # to be told so by the compiler costs a millisecond
+                function.compile(signature)
+                _READY.add(function)

@@ -3,10 +3,13 @@
 | weights | looks | conversions | means | ratios |
 |---|---|---|---|---|
 | never moved | one | `pooled_z` | `welch` | `delta` |
-| never moved | any | `confidence_sequence`, else `beta_binomial` | `confidence_sequence` | none |
-| moved | one | `aipw`, else `wagers` | `aipw` | none |
-| moved | any | `wagers` | `design_based`, else `wagers` | none |
+| never moved | any | `confidence_sequence`, else `beta_binomial` | `confidence_sequence` | `delta_sequence` |
+| moved | one | `aipw`, else `wagers` | `aipw` | `delta_aipw` |
+| moved | any | `wagers` | `design_based`, else `wagers` | `delta_design_based` |
 | follow from a context | | none | none | none |
+
+A metric with a covariate is compared by `cuped` and `cuped_sequence` before those where weights never moved. Where they
+moved nothing is known that holds and uses it.
 
 The second of two is exact for any number of trials, and used where the first refuses because there are too few. It
 needs values with bounds. For conversions on data of a bandit `wagers` is as sharp as `design_based` besides. What each
@@ -23,11 +26,14 @@ from bandit.statistics import (
     beta_binomial,
     bols,
     confidence_sequences,
+    covariates,
     design_based,
+    estimate_sequences,
     exact,
     means,
     proportions,
     ratio,
+    ratio_epochs,
     rerandomisation,
     wagers,
 )
@@ -35,11 +41,14 @@ from bandit.statistics.comparison import Comparison, Refused
 from bandit.statistics.epochs import Epochs
 from bandit.statistics.joint import JointSample
 from bandit.statistics.proportion import Proportion
+from bandit.statistics.ratio_epochs import RatioEpochs
 from bandit.statistics.rerandomisation import Redrawable
 from bandit.statistics.sample import Sample
 from bandit.statistics.score_weights import Weights
 
 Kind = Literal["conversion", "mean", "ratio"]
+
+UNUSED = "The covariate is not used: the weights moved, and no method is known that holds then and uses it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +62,11 @@ class Data:
         contextual: Whether the probabilities followed from a context, so that every trial had its own.
         treatment: All its values; None for a ratio.
         control: Likewise.
+        covariate: Treatment and control where a covariate is known of some trials: columns of the metric, which is the
+            first, and of what is known of all trials from before.
         joint: Treatment and control of a ratio, with the columns `above` and `below`.
         epochs: Reads the sums by epoch, where weights moved; that costs more the more there are.
+        joint_epochs: The same for a ratio.
         places: Of treatment and control among the arms of the epochs.
         bounds: Least and greatest value, infinite where there is none.
         again: Reads what drawing the arms again needs.
@@ -66,8 +78,10 @@ class Data:
     contextual: bool = False
     treatment: Sample | None = None
     control: Sample | None = None
+    covariate: tuple[JointSample, JointSample] | None = None
     joint: tuple[JointSample, JointSample] | None = None
     epochs: Callable[[], Epochs] | None = None
+    joint_epochs: Callable[[], RatioEpochs] | None = None
     places: tuple[int, int] = (1, 0)
     bounds: tuple[float, float] = (-math.inf, math.inf)
     again: Callable[[], Redrawable] | None = None
@@ -82,6 +96,7 @@ class Method:
         kinds: Of metric that it is for.
         moved: Whether it is valid where weights moved.
         sequential: Whether it is valid at any look.
+        covariate: Whether it needs a covariate.
         anyway: Compares where `run` refuses; None where there is nothing to be had then.
     """
 
@@ -89,13 +104,23 @@ class Method:
     kinds: frozenset[Kind]
     moved: bool = False
     sequential: bool = False
+    covariate: bool = False
     anyway: Callable[[Data, float], Comparison] | None = None
+
+    def takes(self, data: Data) -> bool:
+        """Whether it is for data of this kind, valid or not."""
+        return data.kind in self.kinds and (data.covariate is not None or not self.covariate)
 
 
 def names(data: Data) -> tuple[str, ...]:
     """The methods that are valid for the data, the first the default and the others where those before refuse."""
     if data.kind == "ratio":
-        return ("delta",) if not (data.moved or data.sequential) else ()
+        if data.moved:
+            return ("delta_design_based",) if data.sequential else ("delta_aipw",)
+        return ("delta_sequence",) if data.sequential else ("delta",)
+    if data.covariate is not None and not data.moved:
+        plain = names(replace(data, covariate=None))
+        return ("cuped_sequence" if data.sequential else "cuped", *plain)
     bounded = math.isfinite(data.bounds[0]) and math.isfinite(data.bounds[1])
     if data.moved and data.sequential and data.kind == "conversion":
         return ("wagers",)
@@ -123,15 +148,18 @@ def compare(data: Data, alpha: float = 0.05, method: str | None = None) -> Compa
         )
     if method is not None:
         return _asked(data, alpha, method)
-    refusal = Refused(
-        "comparison", _how(data) + ", for which no valid method of comparing ratios is known", "its two metrics alone"
-    )
-    for name in names(data):
+    *others, last = names(data)
+    for name in others:
         try:
-            return METHODS[name].run(data, alpha)
-        except Refused as error:
-            refusal = error
-    raise refusal
+            return _told(data, METHODS[name].run(data, alpha))
+        except Refused:
+            continue
+    return _told(data, METHODS[last].run(data, alpha))
+
+
+def _told(data: Data, found: Comparison) -> Comparison:
+    unused = (UNUSED,) if data.covariate is not None and data.moved else ()
+    return replace(found, warnings=(*found.warnings, *unused))
 
 
 def withheld(data: Data) -> str:
@@ -157,6 +185,8 @@ def _asked(data: Data, alpha: float, name: str) -> Comparison:
     method = METHODS[name]
     if data.kind not in method.kinds:
         raise ValueError(f"method: {name!r} does not compare a {data.kind}")
+    if method.covariate and data.covariate is None:
+        raise ValueError(f"method: {name!r} needs a covariate")
     warnings = []
     try:
         found = method.run(data, alpha)
@@ -207,6 +237,25 @@ def _ratio(run: Callable[..., Comparison]) -> Callable[[Data, float], Comparison
     return compared
 
 
+def _ratio_epochs(run: Callable[..., Comparison]) -> Callable[[Data, float], Comparison]:
+    def compared(data: Data, alpha: float) -> Comparison:
+        if data.joint_epochs is None:
+            raise ValueError("method: it reads what every trial was drawn from, which is not known here")
+        return run(data.joint_epochs(), *data.places, alpha=alpha)
+
+    return compared
+
+
+def _covariate(run: Callable[..., Comparison]) -> Method:
+    def compared(data: Data, alpha: float) -> Comparison:
+        if data.covariate is None:
+            raise ValueError("data: no covariate is known of any trial")
+        value, *known = data.covariate[0].names
+        return run(*data.covariate, value, known, alpha=alpha)
+
+    return Method(compared, _VALUES, covariate=True, sequential=run is estimate_sequences.cuped)
+
+
 def _adaptive(run: Callable[..., Comparison], **more: str) -> Callable[[Data, float], Comparison]:
     return lambda data, alpha: run(_epochs(data), *data.places, alpha=alpha, **more)
 
@@ -248,6 +297,11 @@ METHODS: Mapping[str, Method] = {
     "student": Method(lambda data, alpha: means.student(*_samples(data), alpha=alpha), _VALUES),
     "delta": Method(_ratio(ratio.delta), _RATIO),
     "fieller": Method(_ratio(ratio.fieller), _RATIO),
+    "delta_sequence": Method(_ratio(estimate_sequences.delta), _RATIO, sequential=True),
+    "delta_aipw": Method(_ratio_epochs(ratio_epochs.compare), _RATIO, moved=True),
+    "delta_design_based": Method(_ratio_epochs(ratio_epochs.at_any_look), _RATIO, moved=True, sequential=True),
+    "cuped": _covariate(covariates.cuped),
+    "cuped_sequence": _covariate(estimate_sequences.cuped),
     "confidence_sequence": Method(
         lambda data, alpha: confidence_sequences.compare(*_samples(data), alpha=alpha), _VALUES, sequential=True
     ),

@@ -41,13 +41,23 @@ class Weighted:
             means: Of the arms' values, shape (..., 2).
             variances: Of the arms' values, likewise.
         """
-        pair, sizes, chance = self.pair, self.pair.sizes[..., None], self.pair.probabilities
-        wrong = pair.predictions - means[..., None, :]
-        of_score = (variances[..., None, :] + wrong * wrong * (1.0 - chance)) / chance
-        own = (sizes * self.shares**2 * of_score).sum(axis=-2)
+        of_value, (odds, centre, spread), (shared, middle, product) = self._sums
+        own = variances * of_value + odds * (means - centre) ** 2 + spread
         # A trial drawn for one arm was not drawn for the other.
-        common = -(pair.sizes * (self.shares * wrong).prod(axis=-1)).sum(axis=-1)
+        common = -(shared[..., 0] * (means - middle).prod(axis=-1) + product)
         return own, common
+
+    @cached_property
+    def _sums(self) -> tuple[Array, tuple[Array, Array, Array], tuple[Array, Array, Array]]:
+        """Sums over the epochs from which the covariance follows for any means and variances of the values."""
+        pair, chance = self.pair, self.pair.probabilities
+        part = pair.sizes[..., None] * self.shares**2 / chance
+        odds, centre, inner = _about_mean(part * (1.0 - chance), pair.predictions)
+        joint = (pair.sizes * self.shares.prod(axis=-1))[..., None]
+        shared, middle, other = _about_mean(joint, pair.predictions)
+        spread = (part * (1.0 - chance) * inner**2).sum(axis=-2)
+        product = (joint[..., 0] * other.prod(axis=-1)).sum(axis=-1)
+        return part.sum(axis=-2), (odds, centre, spread), (shared, middle, product)
 
     @cached_property
     def observed_variance(self) -> Array:
@@ -64,7 +74,7 @@ class Weighted:
     def variance(self, effect: Array | float = 0.0) -> Array:
         """Of the estimated effect if it were `effect`, shape (...); that of conversions follows from their rates."""
         if self.pair.binary:
-            trials, successes = self.pair.trials.sum(axis=-2), self.pair.totals.sum(axis=-2)
+            trials, successes = self.pair.counts, self.pair.sums
             rates = restricted.rates(trials, successes, effect)
             number = trials.sum(axis=-1)[..., None]
             own, common = self.covariance(rates, rates * (1.0 - rates) * number / np.maximum(number - 1.0, 1.0))
@@ -80,6 +90,14 @@ class Weighted:
         with np.errstate(divide="ignore", invalid="ignore"):
             found: Array = np.where(distance == 0.0, 0.0, distance / np.sqrt(np.maximum(variance, 0.0)))
         return found
+
+
+def _about_mean(weights: Array, values: Array) -> tuple[Array, Array, Array]:
+    """The sum of weights over epochs, the weighted mean of values, and the values less that."""
+    total = weights.sum(axis=-2)
+    found = (weights * values).sum(axis=-2)
+    mean = np.divide(found, total, out=np.zeros_like(found), where=total > 0.0)
+    return total, mean, values - mean[..., None, :]
 
 
 def weighted(pair: Pair, weights: Weights = "common", *, decay: float = 0.0) -> Weighted:

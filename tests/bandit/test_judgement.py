@@ -123,8 +123,11 @@ def test_moved_weights_get_an_adaptive_method_and_say_why(engine, clock):
     assert "biased" in results.withheld
     found = by_place(results)
     assert {one.method for one in results.comparisons if one.metric == "spent"} == {"aipw"}
-    assert "ratio" in found["per_view", "b"].refused
-    assert found["per_view", "b"].effect is None
+    ratio = found["per_view", "b"]
+    assert ratio.method == "delta_aipw"
+    assert ratio.interval[0] < ratio.effect < ratio.interval[1]
+    raw = [next(one for one in results.variants if one.key == key).metrics["per_view"].mean for key in "ba"]
+    assert ratio.effect == pytest.approx(raw[0] - raw[1], abs=ratio.interval[1] - ratio.effect)
     naive = by_place(engine.results("x", "pooled_z"))
     assert "not valid" in naive["buy", "b"].warnings[0]
     assert naive["buy", "b"].method == "pooled_z"
@@ -137,11 +140,13 @@ def test_looking_at_any_time_gets_sequences(engine, clock):
     results = engine.results("x")
     assert results.method == "confidence_sequence"
     assert "any look" in results.withheld
+    assert by_place(results)["per_view", "b"].method == "delta_sequence"
     started(engine, "y", reweight={"floor": 0.1, "every": "6h"}, analysis={"sequential": True})
     play(engine, clock, "y", 3000)
     found = by_place(engine.results("y"))
     assert found["buy", "b"].method == "wagers"
     assert found["spent", "b"].method == "design_based"
+    assert found["per_view", "b"].method == "delta_design_based"
 
 
 def test_few_trials_of_a_bandit_get_an_exact_method(engine, clock):
@@ -206,8 +211,9 @@ def test_a_draft_has_results(engine):
     assert engine.results("x").verdict.decision == "keep_collecting"
 
 
-def test_a_variant_that_is_shown_less_than_drawn_is_not_trusted(engine, clock):
-    started(engine, type="ab_test")
+@pytest.mark.parametrize("more", [{}, {"analysis": {"sequential": True}}])
+def test_a_variant_that_is_shown_less_than_drawn_is_not_trusted(engine, clock, more):
+    started(engine, type="ab_test", **more)
     rng = random.Random(1)
     for step in range(3000):
         decision = engine.choose("x", str(step), defer=True)

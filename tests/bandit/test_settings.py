@@ -9,6 +9,7 @@ from bandit.documents import put
 from bandit.errors import Forbidden
 from bandit.memory import Outside
 from bandit.outside import from_environment, from_toml, parse, read
+from bandit.results import SWITCHED_OFF
 from bandit.settings import NAMES, SETTING, Settings, StoredSetting
 
 DEFINITION = {"variants": [{"key": "a"}, {"key": "b"}], "metrics": [{"key": "m"}]}
@@ -182,7 +183,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path):
 
 
 def test_values_written_as_text():
-    assert parse("holdout", "0.25") == 0.25
+    assert parse("holdout", "0.25") == parse("holdout", ".25") == 0.25
     assert parse("canary_steps", "[10, 100]") == [10, 100]
     with pytest.raises(InvalidInput, match="holdout: Input should be less than 1, given 4"):
         parse("holdout", "4")
@@ -199,3 +200,58 @@ def test_a_stored_setting_of_another_version_is_not_ignored(tmp_path):
         engine.manage(write, None)
         with pytest.raises(StoreUnusable, match="the stored settings are not understood: of_a_newer_version"):
             engine.settings.read()
+
+
+def test_experiments_are_switched_off_at_once(engine):
+    engine.create({"key": "x", "variants": [{"key": "a"}, {"key": "b", "is_control": True}], "metrics": [{"key": "m"}]})
+    engine.start("x")
+    kept = engine.choose("x", "u")
+    engine.settings.update({"enable_experiments": False})
+    for unit in ("u", "v", None):
+        decision = engine.choose("x", unit)
+        assert decision[:1] + decision[2:] == ("", "b", {}, 1.0, 0, "experiments_off")
+    assert engine.reward(kept.id, 1.0) == "applied"
+    assert sum(variant.decisions for variant in engine.results("x").variants) == 1
+    engine.settings.reset()
+    assert engine.choose("x", "u").variant == kept.variant
+
+
+def test_without_statistics_results_are_counts(engine):
+    engine.create({"key": "x", **DEFINITION})
+    engine.start("x")
+    for number in range(20):
+        engine.reward(engine.choose("x", f"u{number}").id, 1.0)
+    assert engine.results("x").comparisons
+    engine.settings.update({"enable_statistical_analysis": False})
+    results = engine.results("x")
+    assert (results.comparisons, results.quality, results.verdict.decision) == ([], [], "keep_collecting")
+    assert results.withheld == results.verdict.reasons[0] == SWITCHED_OFF
+    assert sum(variant.units for variant in results.variants) == 20
+    for refused in (
+        lambda: engine.quality("x"),
+        lambda: engine.segments("x", "country"),
+        lambda: engine.series("x"),
+        lambda: engine.counterfactual("x", "ucb1"),
+    ):
+        with pytest.raises(WrongState, match="switched off, by the setting enable_statistical_analysis"):
+            refused()
+
+
+def test_the_most_of_a_batch(engine):
+    engine.settings.update({"batch_size": 2})
+    with pytest.raises(InvalidInput, match="a batch has at most 2 items, given 3"):
+        engine.choose_batch([{"experiment": "x"}] * 3)
+    assert len(engine.choose_batch([{"experiment": "x"}] * 2)) == 2
+
+
+def test_when_a_background_writer_writes(tmp_path):
+    (tmp_path / "slow.toml").write_text('flush_interval = "60s"\nflush_size = 3\n')
+    with Engine(tmp_path / "x.db", durable=False, config=tmp_path / "slow.toml") as engine:
+        engine.create({"key": "x", **DEFINITION})
+        engine.start("x")
+        written = []
+        for _ in range(5):
+            engine.choose("x")
+            with engine.reading() as reader:
+                written.append(sum(1 for _ in reader.rows("decisions")))
+    assert written == [0, 0, 0, 0, 4]

@@ -91,6 +91,14 @@ class Server:
         self.process.wait(10)
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that the tests of a module share."""
+    server = Server(tmp_path_factory.mktemp("shared"), "test.db")
+    yield server.wait()
+    server.kill()
+
+
 Start = Callable[..., Server]
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from bandit import Decision, Engine, Experiment, InvalidInput, Metric, NotFound, Variant, WrongState
 from bandit.client import Client
+from bandit.errors import Forbidden, Unauthorised
+from bandit.keys import KeyRequest
 from policies import ThompsonBeta
 
 
@@ -17,11 +19,53 @@ def far(start):
 
 
 def test_it_has_the_methods_of_the_engine():
-    # Two for requests that were validated already, one for who holds the file, three for what runs the engine.
-    local = {"decide", "settle", "verify", "manage", "reading", "tick"}
+    local = {"decide", "settle", "follow"}  # for requests that were validated already
+    local |= {"manage", "reading", "tick", "verify"}  # for who holds the file
     for name, method in inspect.getmembers(Engine, inspect.isfunction):
         if not name.startswith("_") and name not in local:
             assert inspect.signature(getattr(Client, name)) == inspect.signature(method), name
+
+
+@pytest.mark.parametrize("part", ["keys", "settings"])
+def test_its_parts_have_the_methods_of_the_engines(part):
+    with Engine() as engine, Client("http://127.0.0.1:1") as client:
+        for name, method in inspect.getmembers(getattr(engine, part), inspect.ismethod):
+            if not name.startswith("_") and name not in {"identify", "latest"}:  # of who holds the file
+                far_one = getattr(getattr(client, part), name)
+                assert list(inspect.signature(far_one).parameters) == list(inspect.signature(method).parameters), name
+
+
+def test_settings_from_afar(far):
+    changed = far.settings.update({"alpha": 0.1, "canary_dwell": "2h"})
+    assert {one.name for one in changed if one.source == "stored"} == {"alpha", "canary_dwell"}
+    assert (far.settings.read().alpha, far.settings.read().canary_dwell) == (0.1, 7200.0)
+    with pytest.raises(InvalidInput, match="alpha: Input should be less than 1, given 2"):
+        far.settings.update({"alpha": 2})
+    variants, metrics = [Variant(key="a"), Variant(key="b")], [Metric(key="m")]
+    assert far.create(Experiment(key="new", variants=variants, metrics=metrics)).analysis.alpha == 0.1
+    far.settings.reset("alpha", "canary_dwell")
+    assert far.settings.list() == far.settings.reset()
+    with pytest.raises(NotFound):
+        far.settings.reset("alfa")
+
+
+def test_keys_from_afar(far):
+    admin = far.keys.create({"scope": "admin", "owner": "root"})
+    with pytest.raises(Unauthorised, match="an API key is needed"):
+        far.list()
+    with Client(far.url, key=admin.token) as client:
+        issued = client.keys.create(KeyRequest(scope="manage", owner="ann", rate=2.0))
+        assert [one.id for one in client.keys.list()] == [admin.id, issued.id]
+        with Client(far.url, key=issued.token) as hasty:
+            assert [hasty.list() for _ in range(4)] == [[]] * 4  # refused at the third, and asked again later
+            with pytest.raises(Forbidden):
+                hasty.keys.list()
+        assert client.keys.revoke(issued.id).revoked_at is not None
+        assert client.keys.get(issued.id).revoked_at is not None
+        with pytest.raises(NotFound):
+            client.keys.revoke("nope")
+    with Client(far.url, key=issued.token) as client, pytest.raises(Unauthorised, match="was revoked"):
+        client.list()
 
 
 def test_a_whole_life(far):
@@ -52,6 +96,31 @@ def test_a_whole_life(far):
     assert far.get("copy-2").status == "completed"
     assert far.sample_size({"baseline": 0.1, "treatment": 0.12}).sample_size_per_variant == 3841
     far.check()
+
+
+def test_flags(far, copy):
+    switch = {"key": "switch", "type": "boolean", "variants": {"on": True, "off": False}, "default_variant": "off"}
+    assert far.flags.create(switch) == far.flags.get("switch")
+    assert far.evaluate("switch", "u", {"country": "NL"}) == ("switch", False, "off", "STATIC", {}, None, None)
+    assert far.flags.update("switch", {"default_variant": None}).default_variant is None
+    assert far.evaluate("switch", default=7)[1:4] == (7, None, "STATIC")
+    assert far.evaluate("nope", default=7)[1:6:4] == (7, "FLAG_NOT_FOUND")
+    assert far.evaluate("switch", "u" * 257, default=7)[1:6:4] == (7, "INVALID_CONTEXT")
+    far.create(copy)
+    far.start("copy")
+    texts = {"control": "Pay now", "short": "Pay"}
+    far.flags.create({"key": "text", "type": "string", "variants": texts, "experiment": "copy"})
+    first = far.evaluate_all("u")
+    assert [found.key for found in first] == ["switch", "text"]
+    found = far.evaluate("text", "u", defer=True)
+    assert (found.value, found.metadata["deferred"]) == (first[1].value, True)
+    (tracked,) = far.track("spent", "u", flag="text", value=5.0)
+    assert (tracked.experiment, tracked.status) == ("copy", "applied")
+    assert far.track("exposure", decision_id=tracked.decision_id)[0].status == "activated"
+    with pytest.raises(NotFound, match="flag 'nope' is unknown"):
+        far.track("spent", "u", flag="nope", value=1.0)
+    far.flags.remove("switch")
+    assert [flag.key for flag in far.flags.list()] == ["text"]
 
 
 def test_batches(far, copy):

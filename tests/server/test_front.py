@@ -58,8 +58,21 @@ def test_a_decision_is_written_as_its_model_would(config, propensity):
     assert DecisionAnswer.model_validate_json(written).model_dump() == {
         "decision_id": "00ff",
         **{name: value for name, value in decision._asdict().items() if name != "id"},
+        "shadow": [],
     }
+    assert "shadow" not in json.loads(written)
     assert json.loads(written)["propensity"] == propensity
+
+
+def test_shadows_are_written_with_their_own_ids():
+    shadow = (Decision("0100", "e", "b", {"x": 1}, 1.0, 1, "shadow"), Decision("0101", "e", "c", {}, 1.0, 1, "shadow"))
+    written = DecisionText()(Decision("00ff", "e", "a", {}, 1.0, 1, "control", shadow))
+    assert [each.decision_id for each in DecisionAnswer.model_validate_json(written).shadow] == ["0100", "0101"]
+
+
+def test_without_an_id_null_is_written():
+    written = DecisionText()(Decision("", "e", "a", {}, 1.0, 0, "not_targeted"))
+    assert DecisionAnswer.model_validate_json(written).decision_id is None
 
 
 def test_a_changed_config_is_written_anew():

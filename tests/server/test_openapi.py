@@ -29,17 +29,30 @@ def api():
         engine.create({"key": key, "variants": variants, "metrics": metrics})
         for step in steps:
             getattr(engine, step)(key)
+    cohort = {"operator": "in_cohort", "value": "vip"}
+    engine.cohorts.create({"key": "vip", "units": ["u1"]})
+    engine.create({"key": "shadow", "type": "shadow", "variants": variants, "metrics": metrics, "traffic": 50.0})
+    engine.create({"key": "few", "variants": variants, "metrics": metrics, "targeting": cohort, "forced": {"u2": "b"}})
+    for key in ("shadow", "few"):
+        engine.start(key)
     engine.create({"key": "where", "variants": variants, "metrics": metrics, "features": [{"key": "hour"}]})
     engine.start("where")
     decisions = [engine.choose("run", f"u{number}", defer=number % 2 == 0).id for number in range(4)]
     decisions += [engine.choose("where", f"u{number}", context={"hour": number}).id for number in range(2)]
-    return create_app(engine), decisions
+    flag = {"type": "boolean", "variants": {"a": True, "b": False}, "default_variant": "b"}
+    half = [{"name": "half", "split": {"a": 50, "b": 50}}]
+    for key, more in (("on", {"rules": half}), ("backed", {"experiment": "run"}), ("code", {"default_variant": None})):
+        engine.flags.create({**flag, "key": key, **more})
+    return create_app(engine), decisions, engine
 
 
-APP, DECISIONS = api()
+APP, DECISIONS, ENGINE = api()
+# A fuzz makes keys, after which one is needed.
+TOKEN = ENGINE.keys.create({"scope": "admin", "owner": "fuzz"}).token
 SCHEMA = schemathesis.openapi.from_wsgi("/openapi.json", APP)
+SCHEMA.config.generation.update(with_security_parameters=False)
 OPERATIONS = {operation.ok().label: operation.ok() for operation in SCHEMA.get_all_operations()}
-KEYS = ["run", "where", "draft", "paused", "over", "new", "nope"]
+KEYS = ["run", "shadow", "few", "where", "draft", "paused", "over", "new", "nope", "on", "backed", "code"]
 
 
 def test_it_is_openapi_3_1():
@@ -64,11 +77,12 @@ def test_it_describes_every_route():
 
 
 def test_every_operation_says_what_it_needs_and_answers():
-    for methods in APP.test_client().get("/openapi.json").json["paths"].values():
+    for path, methods in APP.test_client().get("/openapi.json").json["paths"].items():
         for operation in methods.values():
             assert operation["x-scope"] in ("public", "decide", "read", "manage", "admin")
             assert operation["summary"]
-            assert "application/problem+json" in operation["responses"]["default"]["content"]
+            form = "application/json" if path.startswith("/ofrep/") else "application/problem+json"
+            assert list(operation["responses"]["default"]["content"]) == [form]
 
 
 def references(part):
@@ -110,7 +124,7 @@ def meet(data, case):
         case.path_parameters["key"] = data.draw(st.sampled_from([*KEYS, case.path_parameters["key"]]))
     for item in case.body if isinstance(case.body, list) else [case.body]:
         if isinstance(item, dict):
-            for field, known in (("experiment", KEYS), ("decision_id", DECISIONS)):
+            for field, known in (("experiment", KEYS), ("flag", KEYS), ("decision_id", DECISIONS)):
                 if isinstance(item.get(field), str):
                     item[field] = data.draw(st.sampled_from([*known, item[field]]))
 
@@ -140,9 +154,10 @@ def test_every_route_withstands_a_fuzz(label, mode):
     def fuzz(case, data):
         if mode is GenerationMode.POSITIVE:
             meet(data, case)
-        case.call_and_validate(checks=checks)
+        case.call_and_validate(checks=checks, headers={"X-API-Key": TOKEN})
 
     fuzz()
+    ENGINE.settings.reset()
 
 
 @pytest.mark.parametrize("label", OPERATIONS)
@@ -153,6 +168,6 @@ def test_methods_that_are_not_described_are_405(label):
     if described == "/v1/experiments/validate":  # where an experiment of that key is, too
         allowed |= {method.upper() for method in APP.api_doc["paths"]["/v1/experiments/{key}"]}
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"} - allowed:
-        answer = APP.test_client().open(path, method=method)
+        answer = APP.test_client().open(path, method=method, headers={"X-API-Key": TOKEN})
         assert answer.status_code == 405
         assert allowed <= set(answer.headers["Allow"].split(", "))

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from openfeature import api
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -67,6 +68,12 @@ def test_policies_alone(capsys):
     assert re.search(r"\[0\.0249\d* 0\.9750\d*\]", capsys.readouterr().out)
 
 
+def test_flags(capsys):
+    exec(blocks("python")[4], {})
+    assert capsys.readouterr().out == "Pay\nSPLIT\n1.0\n"
+    api.clear_providers()
+
+
 @pytest.mark.skipif(not LOG.exists(), reason="the Open Bandit log is not beside the project")
 def test_replay(tmp_path):
     (tmp_path / "random.csv").symlink_to(LOG)
@@ -78,7 +85,7 @@ def test_simulate(tmp_path):
 
 
 def test_every_block_is_tested():
-    assert (len(blocks("sh")), len(blocks("python"))) == (6, 4)
+    assert (len(blocks("sh")), len(blocks("python"))) == (6, 5)
 
 
 def test_the_commands_exist():

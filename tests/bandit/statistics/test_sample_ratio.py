@@ -1,5 +1,6 @@
 """Sample ratios against published figures, scipy, and simulation."""
 
+import itertools
 import math
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from bandit.statistics.comparison import Refused
-from bandit.statistics.sample_ratio import changing, fixed, sequential
+from bandit.statistics.sample_ratio import TILTS, anytime, changing, fixed, sequential
 
 
 def test_references():
@@ -174,3 +175,77 @@ def test_it_finds_what_is_wrong():
 def test_arguments_that_do_not_fit(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_what_the_test_at_any_time_wins_is_fair_whatever_chose_the_weights():
+    def weights(past):
+        first = (1.0 + sum(arm == 0 for arm in past)) / (3.0 + len(past))
+        return np.array([first, 0.7 * (1.0 - first), 0.3 * (1.0 - first)])
+
+    won = 0.0
+    for arms in itertools.product(range(3), repeat=5):
+        expected = np.array([weights(arms[:place]) for place in range(5)])
+        observed = np.eye(3)[list(arms)]
+        chance = (expected * observed).sum(axis=1).prod()
+        won += chance * math.exp(anytime(observed, expected).statistic)
+    assert won == pytest.approx(1.0, abs=1e-12)
+
+
+def test_the_test_at_any_time_by_hand():
+    observed, expected = np.array([[30.0, 70.0], [5.0, 5.0]]), np.array([[50.0, 50.0], [9.0, 1.0]])
+    logs = [
+        d * observed[:, arm].sum()
+        - 100 * math.log(1 + expected[0, arm] / 100 * (math.exp(d) - 1))
+        - 10 * math.log(1 + expected[1, arm] / 10 * (math.exp(d) - 1))
+        for arm in range(2)
+        for d in TILTS
+    ]
+    found = anytime(observed, expected)
+    assert found.statistic == pytest.approx(math.log(np.exp(logs).mean()))
+    assert found.p_value == pytest.approx(math.exp(-found.statistic))
+    # Sums alone are never more evidence, and the order of the epochs is none.
+    together = anytime(observed.sum(axis=0, keepdims=True), expected.sum(axis=0, keepdims=True))
+    assert together.statistic <= found.statistic
+    assert anytime(observed[::-1], expected[::-1]).statistic == pytest.approx(found.statistic)
+
+
+def test_the_test_at_any_time_errs_as_often_as_it_says_where_weights_follow_the_counts():
+    rng, ever, replications = np.random.default_rng(5), 0, 1000
+    for _ in range(replications):
+        observed, expected = np.zeros((0, 2)), np.zeros((0, 2))
+        least = 1.0
+        for _ in range(20):
+            chance = np.clip((1.0 + observed[:, 0].sum()) / (2.0 + observed.sum()) + rng.normal(0.0, 0.2), 0.05, 0.95)
+            drawn = rng.binomial(50, chance)
+            observed = np.vstack([observed, [drawn, 50 - drawn]])
+            expected = np.vstack([expected, [50 * chance, 50 * (1 - chance)]])
+            least = min(least, anytime(observed, expected).p_value)
+        ever += least <= 0.05
+    assert ever / replications <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / replications)
+
+
+def test_the_test_at_any_time_finds_lost_units():
+    rng = np.random.default_rng(6)
+    chance = np.clip(rng.beta(2, 2, 200), 0.05, 0.95)
+    first, second = rng.binomial(100, chance), rng.binomial(100, 1 - chance)
+    kept = rng.binomial(second, 0.8)
+    sizes = (first + kept)[:, None]
+    observed = np.column_stack([first, kept])
+    found = anytime(observed, sizes * np.column_stack([chance, 1 - chance]))
+    assert found.mismatch
+    assert not anytime(
+        np.column_stack([first, second]), (first + second)[:, None] * np.column_stack([chance, 1 - chance])
+    ).mismatch
+    assert anytime([[40, 0]], [[20, 20]]).mismatch
+    assert anytime([[5e11, 5e11]], [[5e11, 5e11]]).p_value == 1.0
+    assert anytime([[5.01e11, 4.99e11]], [[5e11, 5e11]]).p_value == 0.0
+    assert anytime([[3, 2]], [[5, 0]]).p_value == 0.0
+
+
+def test_the_test_at_any_time_refuses_what_cannot_be_told():
+    with pytest.raises(Refused, match="no units"):
+        anytime([[0, 0]], [[0, 0]])
+    with pytest.raises(Refused, match="only one variant"):
+        anytime([[3, 0]], [[3, 0]])
+    with pytest.raises(ValueError, match=r"expected\[0\]: 3 units given in all"):
+        anytime([[2, 2]], [[1, 2]])

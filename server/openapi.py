@@ -123,7 +123,8 @@ def _operation(route: Route, references: Mapping[Any, Any]) -> dict[str, Any]:
         "content": {form: {"schema": refusal}},
     }
     parameters = [_PARAMETERS["key"]] if "<key>" in route.path else []
-    if route.method != "GET" and not route.conditional:
+    # What only reads may be repeated anyway.
+    if route.method != "GET" and route.scope != "read" and not route.conditional:
         parameters.append(_PARAMETERS["idempotency"])
     if route.conditional:
         parameters.append(_PARAMETERS["match"])

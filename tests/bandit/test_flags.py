@@ -265,3 +265,28 @@ def test_a_policy_reads_its_features_from_the_attributes(engine):
     assert found.error_code == "INVALID_CONTEXT"
     assert "hour" in found.error_details
     assert engine.evaluate_all("w", {"hour": 9})[0].reason == "SPLIT"
+
+
+@pytest.mark.parametrize(
+    ("more", "variant", "reason"),
+    [
+        ({"forced": {"u": "off"}}, "off", "forced"),
+        ({"type": "shadow", "policy": None}, "on", "control"),
+    ],
+)
+def test_all_at_once_is_the_same_again_whatever_the_experiment(engine, more, variant, reason):
+    started(engine, "x", variants=("on", "off"), **more)
+    engine.flags.create({**SWITCH, "experiment": "x"})
+    first = engine.evaluate_all("u")
+    assert (first[0].variant, first[0].metadata["decision_reason"]) == (variant, reason)
+    assert engine.evaluate_all("u") == first
+    assert decisions(engine) == 0
+
+
+def test_a_unit_that_takes_no_part_gets_the_default(engine):
+    condition = {"attribute": "country", "operator": "equals", "value": "NL"}
+    started(engine, "x", variants=("on", "off"), targeting=condition)
+    engine.flags.create({**SWITCH, "experiment": "x"})
+    for found in (engine.evaluate("switch", "u", {"country": "DE"}), *engine.evaluate_all("u", {"country": "DE"})):
+        assert (found.variant, found.reason, found.metadata["decision_reason"]) == ("off", "DEFAULT", "not_targeted")
+    assert engine.evaluate("switch", "u", {"country": "NL"}).reason == "SPLIT"

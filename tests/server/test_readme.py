@@ -16,8 +16,17 @@ LOG = ROOT.parent / "shared" / "data" / "obd" / "random.csv"
 BIN = Path(sys.executable).parent
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+BLOCKS = re.findall(r"^```(sh|python)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+TESTED = set()
+
+
+def block(language: str, words: str) -> str:
+    """The block of the README with these words, which no other has."""
+    ((place, text),) = [
+        (place, text) for place, (kind, text) in enumerate(BLOCKS) if kind == language and words in text
+    ]
+    TESTED.add(place)
+    return text
 
 
 def run(script: str, folder: Path, url: str = "") -> str:
@@ -37,7 +46,7 @@ def run(script: str, folder: Path, url: str = "") -> str:
 
 def test_http_and_its_client(start, tmp_path):
     server = start("test.db")
-    commands, clients = blocks("sh")[0], blocks("python")[0]
+    commands, clients = block("sh", "curl http"), block("python", "import Client")
     answered = run(commands, tmp_path, server.url)
     assert '"status":"applied"' in answered
     assert '"p_best"' in answered
@@ -47,32 +56,39 @@ def test_http_and_its_client(start, tmp_path):
 
 def test_in_a_program(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    exec(blocks("python")[1], {})
+    exec(block("python", "print(variant.key"), {})
     said = capsys.readouterr().out
     assert re.search(r"^(control \{\}|short \{'text': 'Pay'\}) 0\.5$", said, re.MULTILINE), said
-    verified = run(blocks("sh")[3], tmp_path)
+    verified = run(block("sh", "multiarm verify --db decisions.db"), tmp_path)
     assert verified.startswith("ok")
-    assert "## Keep collecting" in run(blocks("sh")[4], tmp_path)
-    assert "dr " in run(blocks("sh")[5], tmp_path)
+    assert "## Keep collecting" in run(block("sh", "multiarm results"), tmp_path)
+    assert "dr " in run(block("sh", "multiarm counterfactual"), tmp_path)
     assert (tmp_path / "log.csv").read_text().startswith("timestamp,action,variant,reward,pscore,context_hour\n")
-    copied = run(blocks("sh")[6], tmp_path)
+    copied = run(block("sh", "multiarm backup"), tmp_path)
     assert copied.startswith("ok")
     assert (tmp_path / "backup.db").stat().st_size > 0
 
 
 def test_contexts(capsys):
     random.seed(1)
-    exec(blocks("python")[2], {})
+    exec(block("python", "LinThompson"), {})
     assert capsys.readouterr().out == "0 long\n1 short\n"
 
 
 def test_policies_alone(capsys):
-    exec(blocks("python")[3], {})
+    exec(block("python", "import numpy"), {})
     assert re.search(r"\[0\.0249\d* 0\.9750\d*\]", capsys.readouterr().out)
 
 
+def test_rollouts(capsys):
+    exec(block("python", "canary"), {})
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "rolled_back 0.0 critical"
+    assert "'outage'" in said[1]
+
+
 def test_flags(capsys):
-    exec(blocks("python")[4], {})
+    exec(block("python", "openfeature"), {})
     assert capsys.readouterr().out == "Pay\nSPLIT\n1.0\n"
     api.clear_providers()
 
@@ -80,25 +96,29 @@ def test_flags(capsys):
 @pytest.mark.skipif(not LOG.exists(), reason="the Open Bandit log is not beside the project")
 def test_replay(tmp_path):
     (tmp_path / "random.csv").symlink_to(LOG)
-    assert "matched" in run(blocks("sh")[1], tmp_path)
+    assert "matched" in run(block("sh", "multiarm replay"), tmp_path)
 
 
 def test_simulate(tmp_path):
-    assert re.search(r"^thompson_beta +\d", run(blocks("sh")[2], tmp_path), re.MULTILINE)
+    assert re.search(r"^thompson_beta +\d", run(block("sh", "multiarm simulate"), tmp_path), re.MULTILINE)
 
 
 def test_access_and_configuration(tmp_path):
-    keys = blocks("sh")[6].replace("revoke ID", 'revoke "$(multiarm keys list --json | cut -d\'"\' -f4)"')
+    keys = block("sh", "multiarm keys").replace("revoke ID", 'revoke "$(multiarm keys list --json | cut -d\'"\' -f4)"')
     said = run(keys, tmp_path)
     assert said.startswith("multiarm_")
     assert said.endswith("of ann is revoked.\n")
-    said = run(blocks("sh")[7], tmp_path)
+    said = run(block("sh", "multiarm config"), tmp_path)
     assert "enable_experiments = false (stored)\nenable_experiments = true (default)\n" in said
     assert (tmp_path / "settings.toml").read_text() == ""
 
 
 def test_every_block_is_tested():
-    assert (len(blocks("sh")), len(blocks("python"))) == (8, 5)
+    source = Path(__file__).read_text()
+    used = re.findall(r'block\("(\w+)", "([^"]+)"\)', source)
+    for language, words in used:
+        block(language, words)
+    assert set(range(len(BLOCKS))) == TESTED
 
 
 def test_the_commands_exist():

@@ -10,6 +10,7 @@ always gets the same, and when they change only the units that must move do.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
@@ -40,6 +41,7 @@ class Evaluation(NamedTuple):
     error_details: str | None = None
 
 
+_mark = lru_cache(4096)(mark)
 Serve = Callable[[Attributes, str | None, float], Evaluation | None]
 """Called with attributes, unit and the time; None where a rule is not for the unit."""
 
@@ -155,7 +157,7 @@ def _compiled(flag: Flag, rule: Rule, compile_condition: Callable[[Condition], P
     missing = failed(flag.key, "TARGETING_KEY_MISSING", f"rule {rule.name!r} of flag {flag.key!r} needs a unit")
     serve = _constant(served[0])
     if rule.split is not None:
-        serve = _split(salt, [mark(key) for key in rule.split], list(rule.split.values()), served, missing)
+        serve = _split(salt, [_mark(key) for key in rule.split], list(rule.split.values()), served, missing)
     if rule.percentage < 100.0:
         serve = _part(f"{salt}/percentage", rule.percentage / 100.0, serve, missing)
     if rule.when is not None:

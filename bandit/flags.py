@@ -48,13 +48,14 @@ class Moment:
         former: The moment before this one, whose compiled flags are kept where nothing changed.
     """
 
-    __slots__ = ("_all", "compiled", "defined", "revision")
+    __slots__ = ("_all", "_predicates", "compiled", "defined", "revision")
 
     def __init__(self, defined: Definitions, revision: int, former: "Moment | None") -> None:
         self.defined = defined
         self.revision = revision
         self._all: list[CompiledFlag] | None = None
         self.compiled: dict[str, CompiledFlag] = {}
+        self._predicates: dict[str, Predicate] = {}
         if former is not None and former.defined[1:] == defined[1:]:
             self.compiled = {
                 key: flag for key, flag in former.compiled.copy().items() if defined.flags.get(key) is flag.flag
@@ -80,7 +81,11 @@ class Moment:
         return made
 
     def _matches(self, condition: Condition) -> Predicate:
-        return compiled(condition, self.defined.cohorts)
+        """A condition as a function, which flags with the same condition share: what is used often is at hand."""
+        text = condition.model_dump_json()
+        if text not in self._predicates:
+            self._predicates[text] = compiled(condition, self.defined.cohorts)
+        return self._predicates[text]
 
 
 class Held:

@@ -425,6 +425,7 @@ class StoredExperiment(Experiment):
         paused = {trip.variant for trip in self.trips if trip.action == "pause_arm"}
         left = [0.0 if variant.key in paused else variant.weight for variant in self.variants]
         return left if any(left) else [float(variant.is_control) for variant in self.variants]
+
     log: Literal["kept", "removing", "removed"] = Field(
         default="kept", description="Whether its decisions and events are there, or were kept for long enough."
     )

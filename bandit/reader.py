@@ -370,6 +370,7 @@ class SQLiteReader:
             )
         except sqlite3.Error as error:
             raise translated(error) from error
+
     def schema(self) -> int:
         return int(self._read("PRAGMA user_version")[0][0])
 

@@ -70,7 +70,6 @@ class Settings(Model):
     allow_private_webhooks: bool = Field(
         default=False, description="Whether alerts may be sent to loopback and private addresses."
     )
-    channels: list[dict[str, JsonValue]] = Field(default=[], max_length=100, description="Where alerts are sent.")
     cors_origins: list[Origin] = Field(
         default=[],
         max_length=100,

@@ -39,7 +39,7 @@ check: $(VENV)/.ready-test
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto
 
 bench: $(VENV)/.ready-bench
 	$(BIN)/python -m benchmarks

@@ -15,6 +15,14 @@ SECRET = "whsec_"  # noqa: S105 - how a secret begins
 Argument = Annotated[str, Field(max_length=10_000)]
 
 
+class NotDelivered(Exception):
+    """A try that has failed. `final` is whether another one is of no use."""
+
+    def __init__(self, why: str, *, final: bool = False) -> None:
+        super().__init__(why)
+        self.final = final
+
+
 class ChannelAnswer(Owned):
     """A channel without its secret, which is never told."""
 

@@ -15,11 +15,11 @@ from functools import partial
 from typing import Any
 
 from bandit import outbox, webhook
+from bandit.channels import NotDelivered
 from bandit.errors import Overloaded, StoreError
 from bandit.journal import Journal
 from bandit.outbox import Claim, identify
 from bandit.store import Alert, Delivery, Reader
-from bandit.webhook import NotDelivered
 
 _log = logging.getLogger("multiarm.alerts")
 _LEVELS = {"critical": logging.CRITICAL, "warning": logging.WARNING}

@@ -7,19 +7,15 @@ import weakref
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from bandit import (
     agenda,
-    archive,
     conclusion,
-    delivery,
     keys,
-    retention,
     settings,
 )
 from bandit.alerts import Alerts
-from bandit.archive import Manifest
 from bandit.channels import CHANNEL
 from bandit.cohort import COHORT
 from bandit.configuration import Configuration
@@ -36,6 +32,9 @@ from bandit.prerequisites import FLAG
 from bandit.reporting import Reporting
 from bandit.shelf import Shelf
 from bandit.sqlite import SQLiteStore
+
+if TYPE_CHECKING:
+    from bandit.archive import Manifest
 
 
 class Engine(Deciding, Managing, Reporting):
@@ -117,6 +116,8 @@ class Engine(Deciding, Managing, Reporting):
         Args:
             commands: Whether this process runs the commands of channels.
         """
+        from bandit import delivery  # loads what speaks HTTP, which deciding does not need
+
         with self._claiming:
             return delivery.deliver(self._journal, self.reading, self._clock(), commands=commands)
 
@@ -132,6 +133,8 @@ class Engine(Deciding, Managing, Reporting):
             InvalidInput: There is no such folder, or PyArrow is missing; nothing was removed.
             StoreError: The log cannot be written there, or the store refuses.
         """
+        from bandit import retention
+
         days = self.settings.read().retention_days
         if days is None:
             return False
@@ -151,13 +154,15 @@ class Engine(Deciding, Managing, Reporting):
         self._journal.flush()
         return done
 
-    def export(self, path: str | os.PathLike[str]) -> Manifest:
+    def export(self, path: str | os.PathLike[str]) -> "Manifest":
         """Writes all that is stored into one new file, of one moment and independent of SQLite; see `archive.restore`.
 
         Raises:
             InvalidInput: There is a file of that name already.
             StoreError: It cannot be written; nothing is left of it.
         """
+        from bandit import archive
+
         self._journal.flush()
         with self.reading() as reader:
             return archive.export(reader, path, self._clock())

@@ -13,4 +13,4 @@ GREATEST = 1e12
 class Model(BaseModel):
     """Frozen, strict, and closed: an unknown field is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)

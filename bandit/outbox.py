@@ -10,11 +10,10 @@ import random
 from typing import NamedTuple
 
 from bandit import settings
-from bandit.channels import CHANNEL, Channel
+from bandit.channels import CHANNEL, Channel, NotDelivered
 from bandit.documents import all_of
 from bandit.memory import Memory
 from bandit.store import Alert, Batch, Delivery
-from bandit.webhook import NotDelivered
 
 MOST_TRIES = 14
 FIRST_PAUSE_SECONDS = 10.0

@@ -14,7 +14,15 @@ Rule = Literal["significance", "p_best", "expected_loss", "units", "duration"]
 
 RULES: tuple[Rule, ...] = ("significance", "p_best", "expected_loss", "units", "duration")
 
-SEQUENTIAL = {"confidence_sequence": False, "beta_binomial": True, "design_based": True, "wagers": True}
+SEQUENTIAL = {
+    "confidence_sequence": False,
+    "cuped_sequence": False,
+    "delta_sequence": False,
+    "beta_binomial": True,
+    "design_based": True,
+    "delta_design_based": True,
+    "wagers": True,
+}
 """Methods that hold at every look, and whether they do where weights moved."""
 
 

@@ -17,20 +17,14 @@ import threading
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from bandit.channels import NotDelivered
+
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # Public addresses at which clouds answer their own machines.
 _METADATA = frozenset({ipaddress.ip_address("168.63.129.16")})
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _GONE = 410
-
-
-class NotDelivered(Exception):
-    """A try that has failed. `final` is whether another one is of no use."""
-
-    def __init__(self, why: str, *, final: bool = False) -> None:
-        super().__init__(why)
-        self.final = final
 
 
 def sign(key: bytes, identifier: str, at: int, body: bytes) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ SUMMARIES = {
     "config": "Show and change settings.",
     "counterfactual": "Estimate what another policy would have earned.",
     "demo": "Watch a bandit learn: a server, simulated users, a minute.",
-    "export": "Write all that is stored into one archive, or an experiment's log for other tools.",
+    "export": "Write all into one archive, or an experiment's log.",
     "import": "Read an archive into an empty database.",
     "keys": "Make, list and revoke API keys.",
     "list": "List the experiments of a file.",

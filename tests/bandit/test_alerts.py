@@ -8,9 +8,8 @@ import pytest
 from receiver import SECRET, Receiver, verified
 
 from bandit import Engine, InvalidInput, NotFound, Overloaded, StoreBusy, outbox
-from bandit.channels import Channel
+from bandit.channels import Channel, NotDelivered
 from bandit.store import Alert
-from bandit.webhook import NotDelivered
 
 LOG = {"key": "log", "type": "log"}
 

@@ -10,7 +10,8 @@ import pytest
 from receiver import Receiver
 
 from bandit import webhook
-from bandit.webhook import NotDelivered, post, public, resolve, sign
+from bandit.channels import NotDelivered
+from bandit.webhook import post, public, resolve, sign
 
 
 @pytest.fixture

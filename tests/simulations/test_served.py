@@ -29,7 +29,7 @@ def agrees(policy, environment, feedback=(), horizon=250, replications=12):
     compiled = simulate(policy, environment, horizon=horizon, replications=400, feedback=feedback, seed=1)
     one, other = served.regret[0, :, -1], compiled.regret[0, :, -1]
     error = math.hypot(one.std(ddof=1) / math.sqrt(len(one)), other.std(ddof=1) / math.sqrt(len(other)))
-    assert abs(one.mean() - other.mean()) < 4 * error
+    assert abs(one.mean() - other.mean()) < 4 * error + 1e-9  # sums of a rule without chance differ in rounding only
     np.testing.assert_allclose(served.allocation.sum(axis=2)[0], served.grid)
     assert served.grid[-1] == horizon
 

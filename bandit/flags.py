@@ -95,6 +95,7 @@ class Held:
     """
 
     def __init__(self, memory: Memory) -> None:
+        definitions(memory, 0.0)  # what is read later is no change
         self._memory = memory
         self._number = 0
         self._seen: tuple[object, object, object] = (None, None, None)

@@ -168,10 +168,11 @@ def test_evaluation_needs_neither_lock_nor_store(engine, switch):
     """Another thread may sit on the journal, and in memory and alone nothing is asked of the store either."""
     engine.evaluate("switch")
     entered, leave = threading.Event(), threading.Event()
+    asked_to_leave = []
 
     def sit(memory, now):
         entered.set()
-        leave.wait(10)
+        asked_to_leave.append(leave.wait(10))
 
     sitting = threading.Thread(target=engine._journal.run, args=(sit,))
     sitting.start()
@@ -182,6 +183,7 @@ def test_evaluation_needs_neither_lock_nor_store(engine, switch):
     finally:
         leave.set()
         sitting.join()
+    assert asked_to_leave == [True]
 
 
 def test_an_experiment_decides_and_it_counts(engine, backed):

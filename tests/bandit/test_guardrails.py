@@ -412,3 +412,15 @@ def test_the_store_keeps_trips_that_it_reads_again(tmp_path, clock):
     store.close()
     with Engine(path, clock=clock) as engine:
         assert stands(engine) == before
+
+
+def test_with_the_switch_off_a_trip_is_told_and_nothing_is_done(each):
+    each.settings.update({"enable_automated_guardrails": False})
+    begin(each, guarded({**ABSOLUTE, "action": "stop"}))
+    serve(each, units(400), {"b": 0.6})
+    (trip,) = stands(each).trips
+    assert (trip.wanted, trip.action) == ("stop", "alert")
+    assert stands(each).status == "running"
+    each._journal.flush()
+    (alert,) = alerts(each)
+    assert "stop was not done, because enable_automated_guardrails is off" in alert[5]

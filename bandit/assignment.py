@@ -18,36 +18,56 @@ percentage / 100.
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from itertools import accumulate
 
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.kernel import Array, kernel
+
 _MASK = 0xFFFFFFFFFFFFFFFF
+Marks = NDArray[np.uint64]
 
 
+@lru_cache(4096)  # ten thousand flags have variants of the same few keys
 def mark(key: str) -> int:
     """The 64 bits by which a variant's key enters the hash."""
     return int.from_bytes(sha256(key.encode()).digest()[:8])
 
 
-def rendezvous(salt: str, unit: str, marks: Sequence[int], weights: Sequence[float]) -> int:
+def marks_of(keys: Iterable[str]) -> Marks:
+    """The marks of variants, as `rendezvous` takes them."""
+    return np.array([mark(key) for key in keys], dtype=np.uint64)
+
+
+def rendezvous(salt: str, unit: str, marks: Marks, weights: Array) -> int:
     """The index of the variant that `unit` is assigned.
 
     Args:
         salt: What makes this split independent of every other.
         unit: Who is assigned.
-        marks: `mark(key)` of each variant.
-        weights: Their weights, 0 or more, of any scale; a variant of weight 0 is never assigned.
+        marks: `marks_of` the variants' keys.
+        weights: Their weights, float64, 0 or more, of any scale; a variant of weight 0 is never assigned.
     """
-    seed = int.from_bytes(sha256(f"{salt}/{unit}".encode()).digest()[:8])
+    seed = int.from_bytes(sha256(f"{salt}/{unit}".encode()).digest()[:8], signed=True)  # as compiled code takes it
+    winner: int = _nearest(seed, marks, weights)
+    return winner
+
+
+@kernel
+def _nearest(seed: int, marks: Marks, weights: Array) -> int:
+    """The index of the least score; compiled, because in Python each variant costs a microsecond."""
     winner, least = -1, math.inf
-    for index, weight in enumerate(weights):
-        if weight > 0.0:
-            z = seed ^ marks[index]
-            z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-            z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
-            z ^= z >> 31
-            score = -math.log(((z >> 11) + 0.5) / 9007199254740992.0) / weight
+    for index in range(weights.shape[0]):
+        if weights[index] > 0.0:
+            z = np.uint64(seed) ^ marks[index]
+            z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            z ^= z >> np.uint64(31)
+            score = -math.log((np.float64(z >> np.uint64(11)) + 0.5) / 9007199254740992.0) / weights[index]
             if score < least:
                 winner, least = index, score
     return winner

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import numpy as np
+
 from bandit import covariate, settings
 from bandit.answer import again, answer, excluded
 from bandit.assignment import rendezvous
@@ -88,7 +90,8 @@ def choose(memory: Memory, request: ChooseRequest, now: float, keep: Keep = keep
     else:
         allocation = running.distribution(mask, contextual.weigh(arms, vector))
     if unit is not None and running.hashed:
-        variant, reason = rendezvous(experiment.salt, unit, running.marks, allocation.probabilities), "hashed"
+        variant = rendezvous(experiment.salt, unit, running.marks, np.array(allocation.probabilities))
+        reason = "hashed"
         if seat is not None and seat.variant == variant:
             return answer(running, keep(memory, running, request, seat, "sticky", now))
     elif gate is not None and gate.turns and not mask:

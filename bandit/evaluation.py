@@ -10,14 +10,16 @@ always gets the same, and when they change only the units that must move do.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from bandit.assignment import mark, rendezvous, share
+import numpy as np
+
+from bandit.assignment import Marks, marks_of, rendezvous, share
 from bandit.conditions import Condition
 from bandit.flag import Flag, FlagEnvironment, Rule
 from bandit.matcher import Predicate
+from policies.kernel import Array
 
 Reason = Literal["STATIC", "DEFAULT", "TARGETING_MATCH", "SPLIT", "DISABLED", "ERROR"]
 ErrorCode = Literal["FLAG_NOT_FOUND", "TARGETING_KEY_MISSING", "INVALID_CONTEXT", "PARSE_ERROR", "GENERAL"]
@@ -41,7 +43,6 @@ class Evaluation(NamedTuple):
     error_details: str | None = None
 
 
-_mark = lru_cache(4096)(mark)
 Serve = Callable[[Attributes, str | None, float], Evaluation | None]
 """Called with attributes, unit and the time; None where a rule is not for the unit."""
 
@@ -157,7 +158,7 @@ def _compiled(flag: Flag, rule: Rule, compile_condition: Callable[[Condition], P
     missing = failed(flag.key, "TARGETING_KEY_MISSING", f"rule {rule.name!r} of flag {flag.key!r} needs a unit")
     serve = _constant(served[0])
     if rule.split is not None:
-        serve = _split(salt, [_mark(key) for key in rule.split], list(rule.split.values()), served, missing)
+        serve = _split(salt, marks_of(rule.split), np.array(list(rule.split.values())), served, missing)
     if rule.percentage < 100.0:
         serve = _part(f"{salt}/percentage", rule.percentage / 100.0, serve, missing)
     if rule.when is not None:
@@ -174,9 +175,7 @@ def _constant(served: Evaluation) -> Serve:
     return serve
 
 
-def _split(
-    salt: str, marks: Sequence[int], weights: Sequence[float], served: Sequence[Evaluation], missing: Evaluation
-) -> Serve:
+def _split(salt: str, marks: Marks, weights: Array, served: Sequence[Evaluation], missing: Evaluation) -> Serve:
     def serve(attributes: Attributes, unit: str | None, now: float) -> Evaluation:  # noqa: ARG001
         return missing if unit is None else served[rendezvous(salt, unit, marks, weights)]
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from bandit import (
@@ -14,6 +15,7 @@ from bandit import (
     validation,
 )
 from bandit.actor import current
+from bandit.assignment import rendezvous
 from bandit.erasure import Erased, ErasureRequest
 from bandit.experiment import Experiment, StoredExperiment
 from bandit.memory import parse
@@ -172,6 +174,7 @@ class Managing(Operating):
 
 
 def warm(experiment: Experiment) -> None:
-    """Compiles the policy, or loads it compiled, so that no decision waits for that."""
+    """Compiles what decisions of the experiment need, or loads it compiled, so that none waits for that."""
     running = Running(0, StoredExperiment.model_validate(lifecycle.definition(experiment)))
     running.learner.warm(running.full)
+    rendezvous("", "", running.marks, np.array(running.base))

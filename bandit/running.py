@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from bandit.assignment import Allocation, mark
+from bandit.assignment import Allocation, marks_of
 from bandit.contextual import ContextualLearner
 from bandit.cost import Costs
 from bandit.errors import InvalidInput
@@ -75,7 +75,7 @@ class Running:
         self.keys = [variant.key for variant in variants]
         self.arms = {key: arm for arm, key in enumerate(self.keys)}
         self.configs = [variant.config for variant in variants]
-        self.marks = [mark(key) for key in self.keys]
+        self.marks = marks_of(self.keys)
         self.gate = gate_of(experiment)
         weights = experiment.shares
         if self.gate is not None and self.gate.shadow:

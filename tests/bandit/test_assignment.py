@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from bandit.assignment import Allocation, mark, rendezvous
+from bandit.assignment import Allocation, marks_of, rendezvous
 
 # Made by an implementation in another language, from the steps in the module's docstring.
 GOLDEN = json.loads((Path(__file__).parent / "rendezvous.json").read_text())
@@ -17,9 +17,9 @@ GOLDEN = json.loads((Path(__file__).parent / "rendezvous.json").read_text())
 
 @pytest.mark.parametrize("case", GOLDEN, ids=range(len(GOLDEN)))
 def test_golden_vectors(case):
-    marks = [mark(variant["key"]) for variant in case["variants"]]
+    marks = marks_of(variant["key"] for variant in case["variants"])
     weights = [variant["weight"] for variant in case["variants"]]
-    winner = rendezvous(case["salt"], case["unit"], marks, weights)
+    winner = rendezvous(case["salt"], case["unit"], marks, np.array(weights, dtype=float))
     assert case["variants"][winner]["key"] == case["assigned"]
     scores = [
         -math.log((int(uniform) + 0.5) / 2**53) / weight if weight else math.inf
@@ -29,18 +29,18 @@ def test_golden_vectors(case):
 
 
 def test_shares_are_the_weights():
-    marks = [mark(key) for key in "abcd"]
+    marks = marks_of("abcd")
     weights = [1.0, 2.0, 3.0, 4.0]
-    counts = Counter(rendezvous("salt", f"user-{n}", marks, weights) for n in range(20_000))
+    counts = Counter(rendezvous("salt", f"user-{n}", marks, np.array(weights, dtype=float)) for n in range(20_000))
     expected = np.array(weights) / 10 * 20_000
     assert chisquare([counts[arm] for arm in range(4)], expected).pvalue > 0.001
 
 
 def test_salts_are_independent():
-    marks = [mark("a"), mark("b")]
+    marks, even = marks_of("ab"), np.array([1.0, 1.0])
     table = np.zeros((2, 2))
     for n in range(20_000):
-        table[rendezvous("one", f"u{n}", marks, [1, 1]), rendezvous("two", f"u{n}", marks, [1, 1])] += 1
+        table[rendezvous("one", f"u{n}", marks, even), rendezvous("two", f"u{n}", marks, even)] += 1
     assert chisquare(table.ravel()).pvalue > 0.001
 
 
@@ -52,17 +52,17 @@ def test_salts_are_independent():
 )
 def test_a_greater_weight_only_moves_units_towards_it(weights, arm, factor, unit):
     arm %= len(weights)
-    marks = [mark(str(index)) for index in range(len(weights))]
-    before = rendezvous("s", unit, marks, weights)
+    marks = marks_of(str(index) for index in range(len(weights)))
+    before = rendezvous("s", unit, marks, np.array(weights, dtype=float))
     weights[arm] *= factor
-    after = rendezvous("s", unit, marks, weights)
+    after = rendezvous("s", unit, marks, np.array(weights, dtype=float))
     assert after in (before, arm)
 
 
 def test_moved_share_is_the_least_possible():
-    marks = [mark(key) for key in "ab"]
+    marks = marks_of("ab")
     moved = sum(
-        rendezvous("s", f"u{n}", marks, [0.5, 0.5]) != rendezvous("s", f"u{n}", marks, [0.4, 0.6])
+        rendezvous("s", f"u{n}", marks, np.array([0.5, 0.5])) != rendezvous("s", f"u{n}", marks, np.array([0.4, 0.6]))
         for n in range(20_000)
     )
     assert abs(moved / 20_000 - 0.1) < 4 * math.sqrt(0.1 * 0.9 / 20_000)

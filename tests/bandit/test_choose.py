@@ -187,13 +187,13 @@ def test_a_batch_answers_each(engine):
 
 
 def test_a_fixed_split_is_the_published_hash(engine):
-    from bandit.assignment import mark, rendezvous
+    from bandit.assignment import marks_of, rendezvous
 
     started(engine, variants=("a", "b", "c"), type="ab_test", salt="2026")
-    marks = [mark(key) for key in "abc"]
+    marks, even = marks_of("abc"), np.ones(3)
     for n in range(100):
         decision = engine.choose("copy", f"u{n}")
-        assert decision.variant == "abc"[rendezvous("2026", f"u{n}", marks, [1, 1, 1])]
+        assert decision.variant == "abc"[rendezvous("2026", f"u{n}", marks, even)]
         assert decision.propensity == pytest.approx(1 / 3)
         assert engine.choose("copy", f"u{n}").variant == decision.variant
 

@@ -2,11 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bandit.assignment import mark, rendezvous, share
+from bandit.assignment import marks_of, rendezvous, share
 from bandit.evaluation import CompiledFlag
 from bandit.flag import Flag, FlagEnvironment
 from bandit.matcher import compiled
@@ -137,8 +138,8 @@ def test_prerequisites_that_share_theirs_are_asked_once():
 
 def test_a_split_is_the_published_hash():
     flag = compile_flag(rules=[{"name": "s", "split": {"a": 20, "b": 30, "c": 50}}, rule("never")])
-    marks = [mark(key) for key in "abc"]
-    expected = ["abc"[rendezvous("flag/f/s", unit, marks, [20.0, 30.0, 50.0])] for unit in UNITS[:500]]
+    marks, weights = marks_of("abc"), np.array([20.0, 30.0, 50.0])
+    expected = ["abc"[rendezvous("flag/f/s", unit, marks, weights)] for unit in UNITS[:500]]
     assert variants(flag, UNITS[:500]) == expected
     part = compile_flag(rules=[rule("p", percentage=30)])
     inside = [share("flag/f/p/percentage", unit) < 0.3 for unit in UNITS[:500]]

@@ -83,7 +83,7 @@ class Engine(Deciding, Managing, Reporting):
         self.settings = Configuration(self, self._memory)
         self._flags = Flags(self._run, self._store.revision if durable else Held(self._memory), clock)
         self.flags = Shelf(self, FLAG)
-        self.keys = keys.Keys(self, self._memory, clock)
+        self.keys = keys.Keys(self, self._memory, clock, self._store.revision if durable else None)
         self._claiming = threading.Lock()
         self._ticked_at: float | None = None
         self.alerts = Alerts(self)

@@ -108,13 +108,25 @@ NOBODY = Actor("", None, "")
 
 
 class Keys:
-    """The API keys of an engine, as `engine.keys`."""
+    """The API keys of an engine, as `engine.keys`.
 
-    def __init__(self, host: Host, memory: Memory, clock: Callable[[], float]) -> None:
+    Args:
+        host: Runs operations and reads.
+        memory: Of the engine.
+        clock: Seconds since 1970.
+        revision: Gives another number, cheaply, where somebody may have changed a key, in whatever process; None where
+            the keys have to be read each time.
+    """
+
+    def __init__(
+        self, host: Host, memory: Memory, clock: Callable[[], float], revision: Callable[[], int] | None = None
+    ) -> None:
         self._host = host
         self._memory = memory
         self._clock = clock
-        self._recognised: dict[bytes, Holder] = {}
+        self._revision = revision
+        self._recognised: dict[bytes, tuple[Holder, int | None]] = {}
+        self._none_at: int | None = None
 
     def create(self, request: KeyRequest | Mapping[str, Any], *, idempotency_key: str | None = None) -> IssuedKey:
         """Makes a key.
@@ -173,20 +185,36 @@ class Keys:
         """
         last: Mapping[str, StoredKey] | None = self._memory.documents.get("api_key")
         if token is None:
-            if last or ((last is None or not rechecked) and self._read(_any)):
+            if last or ((last is None or not rechecked) and self._any()):
                 raise Unauthorised(
                     "an API key is needed: send it as `Authorization: Bearer KEY` or as `X-API-Key: KEY`"
                 )
             return None
         digest = sha256(token.encode()).digest()
-        known = self._recognised.get(digest)
+        known, at = self._recognised.get(digest, (None, None))
         if known is None or not rechecked or last is None or last.get(known.key.key) is not known.key:
-            known = self._recognise(token)
-            if len(self._recognised) >= MOST_RECOGNISED:
-                self._recognised.clear()
-            self._recognised[digest] = known
+            now = self._now()
+            if known is None or now is None or at != now:
+                known = self._recognise(token)
+                if len(self._recognised) >= MOST_RECOGNISED:
+                    self._recognised.clear()
+                self._recognised[digest] = known, now
         _good(known.key, self._clock())
         return known
+
+    def _now(self) -> int | None:
+        """The revision, asked for before the keys are read: what changes meanwhile is read the next time."""
+        return None if self._revision is None else self._revision()
+
+    def _any(self) -> bool:
+        """Whether there are keys."""
+        now = self._now()
+        if now is not None and now == self._none_at:
+            return False
+        if self._read(_any):
+            return True
+        self._none_at = now
+        return False
 
     def _recognise(self, token: str) -> Holder:
         name, secret = _parts(token)

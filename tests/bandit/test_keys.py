@@ -97,3 +97,21 @@ def test_repeats_and_who_may(engine):
         assert engine.keys.revoke(first.id, idempotency_key="r").revoked_at is not None
     assert len(engine.keys.list()) == 1
     assert API_KEY.name == "api_key"
+
+
+def test_what_another_process_does_holds_at_once_and_nothing_is_read_until_then(tmp_path, monkeypatch):
+    with Engine(tmp_path / "x.db") as one, Engine(tmp_path / "x.db") as other:
+        reads = []
+        read = one.keys._read
+        monkeypatch.setattr(one.keys, "_read", lambda ask: reads.append(1) or read(ask))
+        assert [one.keys.identify(None) for _ in range(3)] == [None] * 3
+        assert len(reads) == 1
+        issued = other.keys.create({"scope": "read", "owner": "ann"})
+        with pytest.raises(Unauthorised, match="an API key is needed"):
+            one.keys.identify(None)
+        reads.clear()
+        assert {one.keys.identify(issued.token).key.owner for _ in range(3)} == {"ann"}
+        assert len(reads) == 1
+        other.keys.revoke(issued.id)
+        with pytest.raises(Unauthorised, match="revoked"):
+            one.keys.identify(issued.token)

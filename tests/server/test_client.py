@@ -9,6 +9,7 @@ from bandit import Decision, Engine, Experiment, InvalidInput, Metric, NotFound,
 from bandit.client import Client
 from bandit.errors import Forbidden, Unauthorised
 from bandit.keys import KeyRequest
+from bandit.priors import beta
 from policies import ThompsonBeta
 
 
@@ -197,12 +198,15 @@ def test_a_prior_is_learned_from_afar(far):
         key = f"past-{number}"
         far.create({"key": key, "variants": [{"key": "a"}, {"key": "b"}], "metrics": [{"key": "buy"}], "owner": "me"})
         far.start(key)
-        for step in range(60):
-            far.reward(far.choose(key).id, float(step % 6 == 0))
+        for variant, bought in (("a", 3 + number), ("b", 7 - number)):
+            for step in range(30):
+                far.reward(far.choose(key, eligible=[variant]).id, float(step < bought))
         far.complete(key)
     prior = far.prior("buy")
     assert isinstance(prior, ThompsonBeta)
-    assert prior.prior_successes / (prior.prior_successes + prior.prior_failures) == pytest.approx(1 / 6, abs=0.02)
+    learned = prior.prior_successes, prior.prior_failures
+    assert learned == pytest.approx(beta([(30, 3), (30, 7), (30, 4), (30, 6)]))
+    assert learned[0] / sum(learned) == pytest.approx(1 / 6, abs=0.02)
     assert far.prior("buy", "me") == prior
     with pytest.raises(InvalidInput, match="there are 0"):
         far.prior("buy", "you")

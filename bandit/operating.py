@@ -6,15 +6,12 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from bandit import (
-    keys,
-    settings,
-)
+from bandit import keys, settings
 from bandit.actor import By, current
 from bandit.configuration import Configuration
 from bandit.decision import IdempotencyKey
 from bandit.errors import InvalidInput, NotFound, WrongState
-from bandit.journal import Clock, Journal
+from bandit.journal import Clock, Journal, Then
 from bandit.memory import Memory, load
 from bandit.results import SWITCHED_OFF
 from bandit.running import Running
@@ -48,11 +45,12 @@ class Operating:
 
     def _run(self, function: Callable[..., Managed], *arguments: object) -> Managed:
         """Runs an operation, if whoever asks may still ask."""
-        actor = current()
-        if actor.key is None:
-            return self._journal.run(function, *arguments)
-        done: Managed = self._journal.run(keys.checked, actor, function, *arguments)
+        done: Managed = self._journal.run(*_asked(function, arguments))
         return done
+
+    def _post(self, then: Then, function: Callable[..., Any], *arguments: object) -> None:
+        """`_run` for who does not wait: `then` is called when it is done, be it in another thread."""
+        self._journal.post(then, *_asked(function, arguments))
 
     @contextmanager
     def reading(self) -> Iterator[Reader]:
@@ -61,15 +59,22 @@ class Operating:
             yield reader
 
     @contextmanager
-    def _settled(self, key: str) -> Iterator[tuple[Reader, Running]]:
+    def _settled(self) -> Iterator[Reader]:
+        """As `reading`, of a moment when all that was done until now is in the store."""
         self._journal.settle()
         with self.reading() as reader:
+            yield reader
+
+    @contextmanager
+    def _of(self, key: str) -> Iterator[tuple[Reader, Running]]:
+        """As `_settled`, with an experiment."""
+        with self._settled() as reader:
             yield reader, load(*find(reader, key))
 
     @contextmanager
     def _logged(self, key: str) -> Iterator[tuple[Reader, Running]]:
-        """As `_settled`, for what the log tells: it must be there, and statistics be on."""
-        with self._settled(key) as (reader, running):
+        """As `_of`, for what the log tells: it must be there, and statistics be on."""
+        with self._of(key) as (reader, running):
             self._check_analysis(reader)
             running.experiment.check_log()
             yield reader, running
@@ -77,6 +82,12 @@ class Operating:
     def _check_analysis(self, reader: Reader) -> None:
         if not settings.read(reader, self._memory.outside).enable_statistical_analysis:
             raise WrongState(SWITCHED_OFF)
+
+
+def _asked(function: Callable[..., Any], arguments: tuple[object, ...]) -> tuple[Any, ...]:
+    """The operation with its arguments, behind a look at the API key of whoever asks."""
+    actor = current()
+    return (function, *arguments) if actor.key is None else (keys.checked, actor, function, *arguments)
 
 
 def find(reader: Reader, key: str) -> tuple[ExperimentRow, Standing]:

@@ -44,7 +44,7 @@ class Reporting(Operating):
         Raises:
             NotFound: It is unknown.
         """
-        with self.reading() as reader:
+        with self._settled() as reader:
             return parse(*find(reader, key))
 
     def list(self, **filters: Unpack[Filters]) -> Experiments:
@@ -57,7 +57,7 @@ class Reporting(Operating):
             InvalidInput: There is no such status or type.
         """
         query = valid(listing.Query.model_validate, filters)
-        with self.reading() as reader:
+        with self._settled() as reader:
             return listing.every(reader, query)
 
     def page(self, *, limit: int = 100, cursor: str | None = None, **filters: Unpack[Filters]) -> Page:
@@ -72,7 +72,7 @@ class Reporting(Operating):
             InvalidInput: There is no such status or type, or the cursor is none.
         """
         query = valid(listing.PageQuery.model_validate, {**filters, "limit": limit, "cursor": cursor})
-        with self.reading() as reader:
+        with self._settled() as reader:
             return listing.page(reader, query)
 
     def audit(
@@ -90,7 +90,7 @@ class Reporting(Operating):
             InvalidInput: The cursor is none.
         """
         query = valid(audit.AuditQuery.model_validate, {"kind": kind, "key": key, "limit": limit, "cursor": cursor})
-        with self.reading() as reader:
+        with self._settled() as reader:
             return audit.read(reader, query)
 
     def traffic(self, key: str) -> Traffic:
@@ -99,8 +99,7 @@ class Reporting(Operating):
         Raises:
             NotFound: It is unknown.
         """
-        self._journal.settle()
-        with self.reading() as reader:
+        with self._settled() as reader:
             return traffic(reader, *find(reader, key))
 
     def results(self, key: str, method: str | None = None) -> Results:
@@ -114,9 +113,8 @@ class Reporting(Operating):
             NotFound: It is unknown.
             InvalidInput: There is no such method, or it is for none of its metrics.
         """
-        self._journal.settle()
-        running = self._memory.experiments.get(key)
-        with self.reading() as reader:
+        with self._settled() as reader:
+            running = self._memory.experiments.get(key)
             interval = running.cadence.interval if running else 0.0
             analysis = settings.read(reader, self._memory.outside).enable_statistical_analysis
             return results(reader, *find(reader, key), interval, self._clock(), method, analysis=analysis)
@@ -134,7 +132,7 @@ class Reporting(Operating):
         """
         from bandit.factorial import factorial
 
-        with self._settled(key) as (reader, running):
+        with self._of(key) as (reader, running):
             self._check_analysis(reader)
             return factorial(reader, running, metric)
 
@@ -144,7 +142,7 @@ class Reporting(Operating):
         Raises:
             NotFound: It is unknown.
         """
-        with self._settled(key) as (reader, running):
+        with self._of(key) as (reader, running):
             return progress.guardrails(reader, running, self._clock())
 
     def rollout(self, key: str) -> RolloutReport:
@@ -154,7 +152,7 @@ class Reporting(Operating):
             NotFound: It is unknown.
             WrongState: It is no canary, or has not started.
         """
-        with self._settled(key) as (reader, running):
+        with self._of(key) as (reader, running):
             return progress.report(reader, running, self._clock())
 
     def quality(self, key: str) -> Quality:
@@ -217,8 +215,7 @@ class Reporting(Operating):
             InvalidInput: The policy is unknown, or does not fit the experiment.
         """
         asked = target.read(policy)
-        self._journal.settle()
-        with self.reading() as reader:
+        with self._settled() as reader:
             self._check_analysis(reader)
             return counterfactual(reader, *find(reader, key), asked)
 
@@ -232,8 +229,7 @@ class Reporting(Operating):
         Raises:
             InvalidInput: Fewer than four variants of experiments that are over were rewarded with it.
         """
-        self._journal.settle()
-        with self.reading() as reader:
+        with self._settled() as reader:
             return priors.learned(reader, metric, owner)
 
     def sample_size(self, request: SampleSizeRequest | Mapping[str, Any]) -> SampleSize:

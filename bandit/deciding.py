@@ -12,6 +12,7 @@ from bandit.errors import InvalidInput, MultiarmError
 from bandit.evaluation import Evaluation
 from bandit.exposure import activate
 from bandit.flags import Flags
+from bandit.journal import Then
 from bandit.memory import Memory
 from bandit.operating import Operating, valid
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retract, reward
@@ -88,6 +89,14 @@ class Deciding(Operating):
         """`choose` for a request that was validated already."""
         return self._run(choose, request)
 
+    def decide_then(self, request: ChooseRequest, then: Then) -> None:
+        """`decide` for who does not wait: `then` is called with the decision or the error, be it in another thread.
+
+        Raises:
+            Overloaded: Too many wait already, or for too long.
+        """
+        self._post(then, choose, request)
+
     def activate(self, decision_id: str) -> str:
         """Makes a deferred decision count from now on.
 
@@ -133,6 +142,16 @@ class Deciding(Operating):
     def settle(self, request: RewardRequest) -> str:
         """`reward` for a request that was validated already."""
         return self._run(reward, decode(request.decision_id), request.metric, request.value, request.idempotency_key)
+
+    def settle_then(self, request: RewardRequest, then: Then) -> None:
+        """`settle` for who does not wait, as `decide_then` is for `decide`.
+
+        Raises:
+            NotFound: The decision is unknown.
+            Overloaded: Too many wait already, or for too long.
+        """
+        number = decode(request.decision_id)
+        self._post(then, reward, number, request.metric, request.value, request.idempotency_key)
 
     def retract(self, decision_id: str, metric: str | None = None) -> str:
         """Takes back all that was told of a decision for one metric.

@@ -5,6 +5,7 @@ changed nothing; whatever else goes wrong, the store keeps what it had.
 """
 
 import contextlib
+import logging
 import signal
 import threading
 import time
@@ -27,6 +28,10 @@ SWEEP_SECONDS = 1.0
 
 Result = TypeVar("Result")
 Clock = Callable[[], float]
+Then = Callable[[Any, BaseException | None], None]
+"""Called with what an operation has given, or else with the error that it raised; raises none itself."""
+
+_log = logging.getLogger("multiarm.journal")
 
 
 class Journal(Protocol):
@@ -34,6 +39,13 @@ class Journal(Protocol):
 
     def run(self, function: Callable[..., Result], *arguments: object) -> Result:
         """Runs one operation; when it returns, what it did is kept as surely as this journal keeps anything."""
+
+    def post(self, then: Then, function: Callable[..., Any], *arguments: object) -> None:
+        """Runs one operation and calls `then` where `run` would have returned, be it in another thread.
+
+        Raises:
+            Overloaded: Too many wait already, or for too long.
+        """
 
     def flush(self) -> None:
         """Waits until everything that was run is in the store, windows that closed by now included."""
@@ -56,14 +68,15 @@ class Journal(Protocol):
 
 
 class _Ticket:
-    """An operation that waits for its commit, and the bell that its thread sleeps by."""
+    """An operation that waits for its commit: with the bell that its thread sleeps by, or with what comes then."""
 
-    __slots__ = ("arguments", "bell", "done", "error", "function", "leads", "result")
+    __slots__ = ("arguments", "bell", "done", "error", "function", "leads", "result", "then")
 
-    def __init__(self, function: Callable[..., Any], arguments: tuple[object, ...]) -> None:
+    def __init__(self, function: Callable[..., Any], arguments: tuple[object, ...], then: Then | None = None) -> None:
         self.function = function
         self.arguments = arguments
-        self.bell = mine()
+        self.then = then
+        self.bell = mine() if then is None else None
         self.leads = False
         self.done = False
         self.result: Any = None
@@ -92,12 +105,20 @@ class _Undisturbed:
                 signal.raise_signal(signal.SIGINT)
 
 
+def _tell(ticket: _Ticket) -> None:
+    try:
+        ticket.then(ticket.result, ticket.error)  # type: ignore[misc]
+    except Exception:
+        _log.exception("an answer was not given")
+
+
 class GroupCommit:
     """Runs operations inside a store's transaction and answers when it is on the disk.
 
     There is no writer thread: of the threads that ask, the first leads. It gathers for at most .4 ms while as many as
     last time are known to come (not at all when it was alone), takes all that wait into one transaction with one
-    sync, hands on the lead, and wakes the rest.
+    sync, wakes those who sleep and answers for those who do not, and hands on the lead; or keeps it, where nobody
+    sleeps who could take it.
     """
 
     def __init__(self, memory: Memory, clock: Clock) -> None:
@@ -119,14 +140,36 @@ class GroupCommit:
             Overloaded: Too many wait already, or for too long.
             StoreError: The transaction could not be committed; nothing in it was done.
         """
-        if threading.get_ident() == threading.main_thread().ident:
-            with _Undisturbed():
-                held: Result = self._run(_Ticket(function, arguments))
-            return held
-        result: Result = self._run(_Ticket(function, arguments))
+        result: Result = self._undisturbed(self._run, _Ticket(function, arguments))
         return result
 
+    def post(self, then: Then, function: Callable[..., Any], *arguments: object) -> None:
+        """See `Journal`: no thread sleeps for the operation, so that one can have many under way."""
+        self._undisturbed(self._post, _Ticket(function, arguments, then))
+
+    def _undisturbed(self, run: Callable[[_Ticket], Any], ticket: _Ticket) -> Any:
+        if threading.get_ident() == threading.main_thread().ident:
+            with _Undisturbed():
+                return run(ticket)
+        return run(ticket)
+
     def _run(self, ticket: _Ticket) -> Any:
+        self._enter(ticket)
+        while not (ticket.leads or ticket.done):
+            ticket.bell.wait()  # type: ignore[union-attr]
+        if not ticket.done:
+            self._lead(ticket)
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.result
+
+    def _post(self, ticket: _Ticket) -> None:
+        self._enter(ticket)
+        if ticket.leads:
+            self._lead(ticket)
+
+    def _enter(self, ticket: _Ticket) -> None:
+        """Puts an operation with those that wait, and at their lead where there are none."""
         with self._mutex:
             if len(self._waiting) >= MOST_WAITING:
                 raise Overloaded(f"{MOST_WAITING} operations wait for the store already")
@@ -139,31 +182,34 @@ class GroupCommit:
             if self._gathering and len(self._waiting) >= self._expected:
                 self._gathering = False
                 self._arrived.release()
-        while not (ticket.leads or ticket.done):
-            ticket.bell.wait()
-        if not ticket.done:
-            self._lead(ticket)
-        if ticket.error is not None:
-            raise ticket.error
-        return ticket.result
 
     def _lead(self, own: _Ticket) -> None:
-        self._gather()
-        with self._mutex:
-            tickets, self._waiting = self._waiting, []
-            self._expected = len(tickets)
-            self._begun = time.monotonic()
-        self._commit(tickets)
-        for ticket in tickets:
-            ticket.done = True
-        woken = [ticket.bell for ticket in tickets if ticket is not own]
-        with self._mutex:
-            self._leading = bool(self._waiting)
-            if self._leading:
-                successor = self._waiting[0]
-                successor.leads = True
-                woken.append(successor.bell)
-        ring(woken)
+        """Commits what waits, until the lead is with another thread or nothing waits."""
+        while True:
+            self._gather()
+            with self._mutex:
+                tickets, self._waiting = self._waiting, []
+                self._expected = len(tickets)
+                self._begun = time.monotonic()
+            self._commit(tickets)
+            for ticket in tickets:
+                ticket.done = True
+            woken = [ticket.bell for ticket in tickets if ticket.bell is not None and ticket is not own]
+            with self._mutex:
+                successor = self._waiting[0] if self._waiting else None
+                self._leading = successor is not None
+                if successor is not None and successor.bell is not None:
+                    successor.leads = True
+                    woken.append(successor.bell)
+            ring(woken)
+            for ticket in tickets:
+                if ticket.then is not None:
+                    _tell(ticket)
+            if successor is None or successor.bell is not None:
+                return
+            if own.bell is not None:  # its thread waits for what is done by now
+                threading.Thread(target=self._lead, args=(successor,), name="multiarm-lead").start()
+                return
 
     def _gather(self) -> None:
         """Waits for as many operations as last time, but not for long."""
@@ -271,6 +317,14 @@ class Background:
                 look(memory, now)
             return result
 
+    def post(self, then: Then, function: Callable[..., Any], *arguments: object) -> None:
+        """See `Journal`."""
+        try:
+            result, error = self.run(function, *arguments), None
+        except Exception as raised:
+            result, error = None, raised
+        then(result, error)
+
     def _write_always(self) -> None:
         while not self._closing.wait(self._interval):
             with contextlib.suppress(Exception):
@@ -346,6 +400,10 @@ class Ended:
 
     def run(self, function: Callable[..., Result], *arguments: object) -> Result:  # noqa: ARG002
         """Raises StoreUnusable, as all else here."""
+        raise StoreUnusable(self._why)
+
+    def post(self, then: Then, function: Callable[..., Any], *arguments: object) -> None:  # noqa: ARG002
+        """See `run`."""
         raise StoreUnusable(self._why)
 
     def flush(self) -> None:

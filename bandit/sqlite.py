@@ -5,6 +5,7 @@ import os
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +16,7 @@ from bandit.store import Alert, Batch, Change, DecisionRow, Delivery, DrawRow, E
 
 APPLICATION_ID = 0x6D61726D  # "marm", by which a file is known as ours
 SCHEMA = 3  # how many migrations there are
-_CHUNKS = (256, 64, 16, 4, 1)
+_MOST_ROWS = 64  # of one statement
 Place = TypeVar("Place", bound=tuple[int, ...])
 
 _SUMS = ("count", "total", "squares", "weighted")
@@ -297,23 +298,24 @@ class SQLiteStore:
             self._insert(table, columns, rows, conflict + _each(columns[key:], "{0} = excluded.{0}"))
 
     def _insert(self, table: str, columns: Sequence[str], rows: Collection[Sequence[Any]], conflict: str = "") -> None:
-        """Inserts rows by a few statements of many rows.
+        """Inserts rows by as few statements as there can be.
 
         One statement for many rows is not only faster than many: SQLite gives up the interpreter's lock once a
         statement, and beside a busy thread getting it back may take 5 ms.
         """
-        if not rows:
-            return
-        values = list(chain.from_iterable(rows))
-        head = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "
-        row = f"({', '.join('?' * len(columns))})"
-        start = 0
-        for size in _CHUNKS:
-            sql = ""
-            while len(values) - start >= (width := size * len(columns)):
-                sql = sql or f"{head}{', '.join([row] * size)} {conflict}"
-                self._writer.execute(sql, values[start : start + width])
-                start += width
+        if not isinstance(rows, Sequence):
+            rows = list(rows)
+        for start in range(0, len(rows), _MOST_ROWS):
+            some = rows[start : start + _MOST_ROWS]
+            sql = _insertion(table, tuple(columns), len(some), conflict)
+            self._writer.execute(sql, list(chain.from_iterable(some)))
+
+
+@cache
+def _insertion(table: str, columns: tuple[str, ...], rows: int, conflict: str) -> str:
+    """The statement that inserts so many rows; a connection keeps it prepared as long as it is the same string."""
+    row = f"({', '.join('?' * len(columns))})"
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)} {conflict}"
 
 
 class _Watch:

@@ -11,7 +11,7 @@ from bandit.actor import Actor, acting
 from server.access import Access
 from server.cors import allow_origins
 from server.docs import page
-from server.front import JSON, Authorise, answer_first
+from server.front import JSON, Authorise, Front
 from server.logs import log_request
 from server.metrics import Metrics
 from server.ofrep import PREFIX, refuse_flag
@@ -22,7 +22,6 @@ from server.requests import MOST_BODY_BYTES, identify, read_body
 from server.route import Reply, Route
 from server.routes import table
 
-HOT = ("/v1/choose", "/v1/reward")
 _STARTED = "multiarm.started"
 PROBES = {"/healthz", "/readyz", "/metrics"}
 
@@ -50,21 +49,27 @@ def create_app(
     app.url_map.merge_slashes = False  # a path has one spelling; a redirect would lose the body
     app.json.sort_keys = False  # type: ignore[attr-defined]
     metrics = Metrics()
-    routes = table(engine, Operations(engine, metrics), metrics)
+    operations = Operations(engine, metrics)
+    hot = operations.hot()
+    routes = table(engine, operations, metrics)
     descriptions, app.schemas = describe(routes)
     for route, description in zip(routes, descriptions, strict=True):
         _add(app, route, description, authorise, most_body_bytes)
     _add_pages(app, metrics, authorise)
-    _observe(app, metrics, PROBES if access_log else PROBES | set(HOT))
+    _observe(app, metrics, PROBES if access_log else PROBES | set(hot))
     if front:
-        operations = {route.path: route.operation for route in routes if route.path in HOT}
-        app.wsgi_app = answer_first(  # type: ignore[method-assign, assignment]
+        before = Front(
             app.wsgi_app,
-            operations,
+            hot,
             metrics=metrics,
             authorise=authorise,
             most=most_body_bytes,
             access_log=access_log,
+        )
+        app.wsgi_app = before  # type: ignore[method-assign]
+        # What browsers may see of an answer is the affair of `allow_origins`.
+        app.later = lambda environ, respond: (
+            not engine.settings.latest().cors_origins and before.later(environ, respond)
         )
     app.wsgi_app = allow_origins(app.wsgi_app, engine.settings)  # type: ignore[method-assign]
     return app

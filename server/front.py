@@ -1,15 +1,16 @@
 """The short way to the two operations that are asked for most.
 
 Of a bare Flask request four fifths go into Flask itself. So `POST /v1/choose` and `POST /v1/reward` are answered before
-it, by the same operations that its routes call, and everything else falls through.
+it, by the same functions that its routes call, and everything else falls through.
 """
 
 import time
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from bandit.actor import Actor, enter, leave
+from bandit.journal import Then
 from server.logs import log_request
 from server.metrics import Metrics
 from server.problems import PROBLEM, refuse
@@ -17,6 +18,9 @@ from server.requests import Environ, identify, read_body
 from server.route import Scope
 
 Application = Callable[[Environ, Any], Iterable[bytes]]
+Respond = Callable[[int, list[tuple[str, str]], bytes], None]
+Later = Callable[[Environ, Respond], bool]
+"""See `Front.later`."""
 
 
 class Authorise(Protocol):
@@ -26,54 +30,110 @@ class Authorise(Protocol):
         """See `Access`, which is the one there is."""
 
 
+class Hot(NamedTuple):
+    """An operation of scope `decide` in its steps: reads body and idempotency key, runs or posts, tells the answer."""
+
+    read: Callable[[bytes, str | None], Any]
+    run: Callable[[Any], Any]
+    post: Callable[[Any, Then], None]
+    tell: Callable[[Any], bytes]
+
+
 JSON = "application/json"
 
 
-def answer_first(
-    behind: Application,
-    hot: Mapping[str, Callable[..., Any]],
-    *,
-    metrics: Metrics,
-    authorise: Authorise,
-    most: int,
-    access_log: bool,
-) -> Application:
-    """Puts the short way before a WSGI application.
+class Front:
+    """The short way, before a WSGI application.
 
     Args:
         behind: What answers all else.
-        hot: The operations, of scope `decide`, by the path that is posted to.
+        hot: The operations by the path that is posted to.
         metrics: What counts the requests.
         authorise: Raises where the caller may not decide.
         most: Bytes of a body.
         access_log: Whether to log every request, and not only those that fail.
     """
 
-    def answer(environ: Environ, start_response: Any) -> Iterable[bytes]:
-        path = environ["PATH_INFO"]
-        operation = hot.get(path)
-        if operation is None or environ["REQUEST_METHOD"] != "POST":
-            return behind(environ, start_response)
+    def __init__(
+        self,
+        behind: Application,
+        hot: Mapping[str, Hot],
+        *,
+        metrics: Metrics,
+        authorise: Authorise,
+        most: int,
+        access_log: bool,
+    ) -> None:
+        self._behind = behind
+        self._hot = hot
+        self._metrics = metrics
+        self._authorise = authorise
+        self._most = most
+        self._access_log = access_log
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        """Answers as a WSGI application."""
+        hot = self._hot.get(environ["PATH_INFO"])
+        if hot is None or environ["REQUEST_METHOD"] != "POST":
+            return self._behind(environ, start_response)
         started = time.perf_counter()
-        request_id = identify(environ)
-        status = 200
         try:
-            before = enter(authorise(environ, "decide", rechecked=True))
+            before = enter(self._authorise(environ, "decide", rechecked=True))
             try:
-                body = operation(read_body(environ, most), environ.get("HTTP_IDEMPOTENCY_KEY"))
+                result, error = hot.run(self._read(hot, environ)), None
             finally:
                 leave(before)
-            line, headers = "200 OK", [("Content-Type", JSON)]
-        except Exception as error:
-            status, headers, body = refuse(error, request_id)
-            line = f"{status} {HTTPStatus(status).phrase}"
-            headers.append(("Content-Type", PROBLEM))
-        headers += (("Content-Length", str(len(body))), ("X-Request-Id", request_id))
-        start_response(line, headers)
-        seconds = time.perf_counter() - started
-        metrics.request("POST", path, status, seconds)
-        if access_log or status != 200:
-            log_request(request_id, "POST", path, status, seconds)
+        except Exception as raised:
+            result, error = None, raised
+        status, headers, body = self._answer(hot, environ, started, result, error)
+        start_response("200 OK" if status == 200 else f"{status} {HTTPStatus(status).phrase}", headers)
         return [body]
 
-    return answer
+    def later(self, environ: Environ, respond: Respond) -> bool:
+        """Has a request answered as soon as it is kept, without a thread that waits for that.
+
+        Args:
+            environ: Of the request.
+            respond: Called with status, headers and body, be it in another thread.
+
+        Returns:
+            Whether it will be answered; else the request is none of these, and is as it was.
+        """
+        hot = self._hot.get(environ["PATH_INFO"])
+        if hot is None or environ["REQUEST_METHOD"] != "POST" or "CONTENT_LENGTH" not in environ:
+            return False
+        started = time.perf_counter()
+
+        def then(result: Any, error: BaseException | None) -> None:
+            respond(*self._answer(hot, environ, started, result, error))
+
+        try:
+            before = enter(self._authorise(environ, "decide", rechecked=True))
+            try:
+                hot.post(self._read(hot, environ), then)
+            finally:
+                leave(before)
+        except Exception as error:
+            then(None, error)
+        return True
+
+    def _read(self, hot: Hot, environ: Environ) -> Any:
+        return hot.read(read_body(environ, self._most), environ.get("HTTP_IDEMPOTENCY_KEY"))
+
+    def _answer(
+        self, hot: Hot, environ: Environ, started: float, result: Any, error: BaseException | None
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Status, headers and body, which are counted and, where they should, logged."""
+        request_id = identify(environ)
+        if error is None:
+            status, headers, body = 200, [("Content-Type", JSON)], hot.tell(result)
+        else:
+            status, headers, body = refuse(error, request_id)
+            headers.append(("Content-Type", PROBLEM))
+        headers += (("Content-Length", str(len(body))), ("X-Request-Id", request_id))
+        seconds = time.perf_counter() - started
+        path = environ["PATH_INFO"]
+        self._metrics.request("POST", path, status, seconds)
+        if self._access_log or status != 200:
+            log_request(request_id, "POST", path, status, seconds)
+        return status, headers, body

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from bandit.settings import GREATEST_BATCH
+from server.front import Later
 from server.operations import HEADER_KEY
 from server.problems import PROBLEM, Problem
 from server.route import Changes, Route
@@ -51,6 +52,8 @@ class API(OpenAPI):
 
     The library keeps the list of routes; it neither parses their bodies nor rewrites their schemas, because its models
     of JSON Schema know only a part of the keywords.
+
+    `later` answers some requests without a thread that waits, where the server can have that; see `server.later`.
     """
 
     def __init__(self, name: str) -> None:
@@ -65,6 +68,7 @@ class API(OpenAPI):
             validation_error_model=Problem,
         )
         self.schemas: dict[str, Any] = {}
+        self.later: Later | None = None
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function itself: none here is a coroutine, and Flask would find that out anew for every request."""

@@ -15,6 +15,7 @@ from bandit.errors import FieldError
 from bandit.model import Model
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest
 from bandit.tracking import TrackedAnswer, TrackRequest
+from server.front import Hot
 from server.metrics import Metrics
 from server.serialisation import STATUSES, DecisionText, array, problem
 
@@ -46,21 +47,29 @@ class Operations:
         self._metrics = metrics
         self._text = DecisionText()
 
+    def hot(self) -> dict[str, Hot]:
+        """The operations of the short way, by path."""
+        engine = self._engine
+        return {
+            "/v1/choose": Hot(to_choose, engine.decide, engine.decide_then, self.chosen),
+            "/v1/reward": Hot(to_reward, engine.settle, engine.settle_then, self.rewarded),
+        }
+
     def choose(self, body: bytes, token: str | None) -> bytes:
         """Decide which variant to serve."""
-        request = _choose_request(body)
-        if token is not None and request.idempotency_key is None:
-            request = request.model_copy(update={"idempotency_key": idempotency_key(token)})
-        decision = self._engine.decide(request)
+        return self.chosen(self._engine.decide(to_choose(body, token)))
+
+    def chosen(self, decision: Decision) -> bytes:
+        """The answer to `choose`."""
         self._metrics.decision(decision.reason)
         return self._text(decision).encode()
 
     def reward(self, body: bytes, token: str | None) -> bytes:
         """Say what happened after a decision."""
-        request = _reward_request(body)
-        if token is not None and request.idempotency_key is None:
-            request = request.model_copy(update={"idempotency_key": idempotency_key(token)})
-        status = self._engine.settle(request)
+        return self.rewarded(self._engine.settle(to_reward(body, token)))
+
+    def rewarded(self, status: str) -> bytes:
+        """The answer to `reward`."""
         self._metrics.reward(status)
         return STATUSES[status].encode()
 
@@ -107,6 +116,22 @@ class Operations:
     def _statuses(self, answers: Sequence[Any]) -> bytes:
         self._metrics.rewards(answer for answer in answers if isinstance(answer, str))
         return array(STATUSES[answer] if isinstance(answer, str) else problem(answer) for answer in answers)
+
+
+def to_choose(body: bytes, token: str | None) -> ChooseRequest:
+    """What `choose` is asked."""
+    request: ChooseRequest = _choose_request(body)
+    if token is not None and request.idempotency_key is None:
+        request = request.model_copy(update={"idempotency_key": idempotency_key(token)})
+    return request
+
+
+def to_reward(body: bytes, token: str | None) -> RewardRequest:
+    """What `reward` is told."""
+    request: RewardRequest = _reward_request(body)
+    if token is not None and request.idempotency_key is None:
+        request = request.model_copy(update={"idempotency_key": idempotency_key(token)})
+    return request
 
 
 def idempotency_key(token: str) -> str:

@@ -40,7 +40,7 @@ class Refusal(NamedTuple):
     body: bytes
 
 
-def refuse(error: Exception, request_id: str) -> Refusal:
+def refuse(error: BaseException, request_id: str) -> Refusal:
     """The answer to a request that raised `error`; what nobody foresaw is logged and answered without its internals."""
     headers: list[tuple[str, str]] = []
     if isinstance(error, ValidationError):

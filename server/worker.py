@@ -18,6 +18,7 @@ from bandit.ticker import Ticker
 from server.access import Access
 from server.announcement import Place, announce
 from server.app import create_app
+from server.later import answer_later
 
 
 def load(
@@ -51,6 +52,8 @@ def load(
         Finalize(None, ticker.stop, exitpriority=2)
     access = Access(engine, workers=workers, loopback=ipaddress.ip_address(place.address).is_loopback)
     app = create_app(engine, access_log=access_log, front=front, authorise=access)
+    if app.later is not None:
+        answer_later(app.later)
     announce(place)
     _spare_what_lives_long()
     return app.wsgi_app

@@ -18,7 +18,7 @@ from bandit.operating import Operating, valid
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retract, reward
 from bandit.tracking import Tracked, TrackRequest, track
 
-Answers = list[Any]
+Items = list[tuple[Any, ...] | MultiarmError]
 Decisions = list[Decision | MultiarmError]
 Statuses = list[str | MultiarmError]
 Request = TypeVar("Request", ChooseRequest, RewardRequest, RetractRequest, ActivateRequest)
@@ -246,49 +246,61 @@ class Deciding(Operating):
 
     def choose_batch(self, requests: Sequence[ChooseRequest | Mapping[str, Any]]) -> Decisions:
         """Decides many at once, in one transaction; each has its own answer or error."""
-        return self._each(ChooseRequest, requests, choose, lambda request: (request,))
+        return self._run(_run_each, choose, self._choices(requests))
+
+    def choose_batch_then(self, requests: Sequence[ChooseRequest | Mapping[str, Any]], then: Then) -> None:
+        """`choose_batch` for who does not wait, as `decide_then` is for `decide`."""
+        self._post(then, _run_each, choose, self._choices(requests))
 
     def reward_batch(self, requests: Sequence[RewardRequest | Mapping[str, Any]]) -> Statuses:
         """Enters many rewards at once, in one transaction; each has its own status or error."""
-        return self._each(
-            RewardRequest,
-            requests,
-            reward,
-            lambda request: (decode(request.decision_id), request.metric, request.value, request.idempotency_key),
-        )
+        return self._run(_run_each, reward, self._rewards(requests))
+
+    def reward_batch_then(self, requests: Sequence[RewardRequest | Mapping[str, Any]], then: Then) -> None:
+        """`reward_batch` for who does not wait, as `decide_then` is for `decide`."""
+        self._post(then, _run_each, reward, self._rewards(requests))
 
     def retract_batch(self, requests: Sequence[RetractRequest | Mapping[str, Any]]) -> Statuses:
         """Retracts many at once, in one transaction; each has its own status or error."""
-        return self._each(
-            RetractRequest, requests, retract, lambda request: (decode(request.decision_id), request.metric)
-        )
+        items = self._items(RetractRequest, requests, lambda request: (decode(request.decision_id), request.metric))
+        return self._run(_run_each, retract, items)
 
     def activate_batch(self, requests: Sequence[ActivateRequest | Mapping[str, Any]]) -> Statuses:
         """Activates many at once, in one transaction; each has its own status or error."""
-        return self._each(ActivateRequest, requests, activate, lambda request: (decode(request.decision_id),))
+        items = self._items(ActivateRequest, requests, lambda request: (decode(request.decision_id),))
+        return self._run(_run_each, activate, items)
 
-    def _each(
+    def _choices(self, requests: Sequence[ChooseRequest | Mapping[str, Any]]) -> Items:
+        return self._items(ChooseRequest, requests, lambda request: (request,))
+
+    def _rewards(self, requests: Sequence[RewardRequest | Mapping[str, Any]]) -> Items:
+        return self._items(
+            RewardRequest,
+            requests,
+            lambda request: (decode(request.decision_id), request.metric, request.value, request.idempotency_key),
+        )
+
+    def _items(
         self,
         model: type[Request],
         requests: Sequence[Request | Mapping[str, Any]],
-        function: Callable[..., Any],
         arguments: Callable[[Request], tuple[Any, ...]],
-    ) -> Answers:
+    ) -> Items:
+        """The arguments of each request, or what is wrong with it."""
         if len(requests) > (most := self.settings.latest().batch_size):
             raise InvalidInput.field("", f"a batch has at most {most} items, given {len(requests)}")
-        items: list[tuple[Any, ...] | MultiarmError] = []
+        items: Items = []
         for request in requests:
             try:
-                valid = request if isinstance(request, model) else model.model_validate(request)
-                items.append(arguments(valid))
+                items.append(arguments(request if isinstance(request, model) else model.model_validate(request)))
             except ValidationError as error:
                 items.append(InvalidInput.of(error))
             except MultiarmError as error:
                 items.append(error)
-        return self._run(_run_each, function, items)
+        return items
 
 
-def _run_each(memory: Memory, function: Callable[..., Any], items: list[Any], now: float) -> list[Any]:
+def _run_each(memory: Memory, function: Callable[..., Any], items: Items, now: float) -> list[Any]:
     """Runs a function for each tuple of arguments; what came as an error stays one."""
     answers: list[Any] = []
     for item in items:

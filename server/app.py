@@ -15,14 +15,13 @@ from server.front import JSON, Authorise, Front
 from server.logs import log_request
 from server.metrics import Metrics
 from server.ofrep import PREFIX, refuse_flag
-from server.openapi import API, describe
+from server.openapi import API, STARTED, describe
 from server.operations import Operations
 from server.problems import PROBLEM, refuse
 from server.requests import MOST_BODY_BYTES, identify, read_body
 from server.route import Reply, Route
 from server.routes import table
 
-_STARTED = "multiarm.started"
 PROBES = {"/healthz", "/readyz", "/metrics"}
 
 
@@ -38,8 +37,8 @@ def create_app(
 
     Args:
         engine: What decides.
-        front: Whether choose and reward are answered before Flask.
-        access_log: Whether these two are logged also when they succeed.
+        front: Whether choices and rewards are answered before Flask.
+        access_log: Whether these are logged also when they succeed.
         authorise: Says who asks, by the WSGI environment and the scope of the route, and raises where that one lacks
             it; unset: by API keys, as for a server on loopback with one worker.
         most_body_bytes: Longer bodies are refused.
@@ -76,21 +75,22 @@ def create_app(
 
 
 def _add(app: API, route: Route, description: dict[str, Any], authorise: Authorise, most: int) -> None:
-    def view() -> Response:
+    def view(**keys: str) -> Response:
         environ = request.environ
-        who = Actor() if route.scope == "public" else authorise(environ, route.scope)
+        who = Actor() if route.scope == "public" else authorise(environ, route.scope, rechecked=route.rechecked)
         body = b"" if route.takes is None else read_body(environ, most)
         asked = {} if route.asks is None else dict(route.asks.model_validate(request.args.to_dict()))
         if route.conditional:
             asked["match"] = environ.get("HTTP_IF_NONE_MATCH")
         with acting(*who):
-            answer = route.operation(body, environ.get("HTTP_IDEMPOTENCY_KEY"), **(request.view_args or {}), **asked)
+            answer = route.operation(body, environ.get("HTTP_IDEMPOTENCY_KEY"), **keys, **asked)
         if isinstance(answer, Reply):
             return Response(answer.body, answer.status, list(answer.headers), content_type=JSON)
         return Response(answer, route.status, content_type=JSON)
 
     add = {"GET": app.get, "POST": app.post, "PUT": app.put, "PATCH": app.patch, "DELETE": app.delete}[route.method]
     add(route.path, endpoint=route.name, strict_slashes=not route.conditional, **description)(view)
+    app.view_functions[route.name] = view  # without the library's own, which looks for models to parse each time
 
 
 def _add_pages(app: API, metrics: Metrics, authorise: Authorise) -> None:
@@ -114,17 +114,13 @@ def _observe(app: API, metrics: Metrics, quiet: set[str]) -> None:
     Routes in `quiet` are logged only when they fail.
     """
 
-    @app.before_request
-    def begin() -> None:
-        request.environ[_STARTED] = time.perf_counter()
-
     @app.after_request
     def end(response: Response) -> Response:
         environ, rule, status = request.environ, request.url_rule, response.status_code
         request_id = identify(environ)
         response.headers["X-Request-Id"] = request_id
         method, route = environ["REQUEST_METHOD"], rule.rule if rule is not None else "unmatched"
-        seconds = time.perf_counter() - environ[_STARTED]
+        seconds = time.perf_counter() - environ[STARTED]
         metrics.request(method, route, status, seconds)
         if status >= 400 or route not in quiet:
             log_request(request_id, method, route, status, seconds)

@@ -1,7 +1,7 @@
-"""The short way to the two operations that are asked for most.
+"""The short way to the operations that are asked for most.
 
-Of a bare Flask request four fifths go into Flask itself. So `POST /v1/choose` and `POST /v1/reward` are answered before
-it, by the same functions that its routes call, and everything else falls through.
+Of a bare Flask request four fifths go into Flask itself. So choices and rewards, single and in batches, are answered
+before it, by the same functions that its routes call, and everything else falls through.
 """
 
 import time

@@ -64,13 +64,15 @@ class Metrics(Collector):
 
     def decisions(self, reasons: Iterable[str]) -> None:
         """Counts the decisions of a batch."""
-        for reason in reasons:
-            self.decision(reason)
+        with self._lock:
+            for reason in reasons:
+                self._decisions[reason] += 1
 
     def rewards(self, statuses: Iterable[str]) -> None:
         """Counts the rewards of a batch."""
-        for status in statuses:
-            self.reward(status)
+        with self._lock:
+            for status in statuses:
+                self._rewards[status] += 1
 
     def collect(self) -> Iterator[Metric]:
         """The samples of this moment."""

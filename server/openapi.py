@@ -1,5 +1,6 @@
 """The description of the routes as OpenAPI 3.1, with pydantic's own schemas of the very models that validate."""
 
+import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from importlib.metadata import version
@@ -14,6 +15,7 @@ from bandit.settings import GREATEST_BATCH
 from server.front import Later
 from server.operations import HEADER_KEY
 from server.problems import PROBLEM, Problem
+from server.requests import Environ
 from server.route import Changes, Route
 
 JSON = "application/json"
@@ -47,6 +49,9 @@ SECURITY_SCHEMES = {
 _REFUSED_BY_ACCESS = (401, 403, 429)
 
 
+STARTED = "multiarm.started"
+
+
 class API(OpenAPI):
     """A Flask application that describes itself.
 
@@ -69,6 +74,11 @@ class API(OpenAPI):
         )
         self.schemas: dict[str, Any] = {}
         self.later: Later | None = None
+
+    def wsgi_app(self, environ: Environ, start_response: Any) -> Any:
+        """Answers a request, and notes when it came."""
+        environ[STARTED] = time.perf_counter()
+        return super().wsgi_app(environ, start_response)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function itself: none here is a coroutine, and Flask would find that out anew for every request."""

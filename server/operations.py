@@ -3,7 +3,7 @@
 The WSGI front and the Flask routes call these very functions. Whatever they refuse, they raise.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -32,6 +32,8 @@ HEADER_KEY: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(pattern=r"^[!-~]
 # What model_validate_json calls, a third cheaper.
 _choose_request = ChooseRequest.__pydantic_validator__.validate_json
 _reward_request = RewardRequest.__pydantic_validator__.validate_json
+_choose_requests = TypeAdapter(list[ChooseRequest]).validator.validate_json
+_reward_requests = TypeAdapter(list[RewardRequest]).validator.validate_json
 
 
 class Operations:
@@ -52,7 +54,9 @@ class Operations:
         engine = self._engine
         return {
             "/v1/choose": Hot(to_choose, engine.decide, engine.decide_then, self.chosen),
+            "/v1/choose/batch": Hot(to_choose_each, engine.choose_batch, engine.choose_batch_then, self.all_chosen),
             "/v1/reward": Hot(to_reward, engine.settle, engine.settle_then, self.rewarded),
+            "/v1/reward/batch": Hot(to_reward_each, engine.reward_batch, engine.reward_batch_then, self.all_rewarded),
         }
 
     def choose(self, body: bytes, token: str | None) -> bytes:
@@ -96,25 +100,29 @@ class Operations:
 
     def choose_batch(self, body: bytes, token: str | None) -> bytes:
         """Decide many at once; each has its own answer or problem."""
-        answers = self._engine.choose_batch(_keyed(_items(body), token))
+        return self.all_chosen(self._engine.choose_batch(to_choose_each(body, token)))
+
+    def all_chosen(self, answers: Sequence[Any]) -> bytes:
+        """The answer to `choose_batch`."""
         self._metrics.decisions(answer.reason for answer in answers if isinstance(answer, Decision))
         return array(self._text(answer) if isinstance(answer, Decision) else problem(answer) for answer in answers)
 
     def reward_batch(self, body: bytes, token: str | None) -> bytes:
         """Enter many rewards at once; each has its own status or problem."""
-        return self._statuses(self._engine.reward_batch(_keyed(_items(body), token)))
+        return self.all_rewarded(self._engine.reward_batch(to_reward_each(body, token)))
+
+    def all_rewarded(self, answers: Sequence[Any]) -> bytes:
+        """The answer to `reward_batch`."""
+        self._metrics.rewards(answer for answer in answers if isinstance(answer, str))
+        return array(STATUSES[answer] if isinstance(answer, str) else problem(answer) for answer in answers)
 
     def retract_batch(self, body: bytes, token: str | None) -> bytes:  # noqa: ARG002 - as for one
         """Retract many at once; each has its own status or problem."""
-        return self._statuses(self._engine.retract_batch(_items(body)))
+        return self.all_rewarded(self._engine.retract_batch(_items(body)))
 
     def activate_batch(self, body: bytes, token: str | None) -> bytes:  # noqa: ARG002 - as for one
         """Activate many at once; each has its own status or problem."""
         answers = self._engine.activate_batch(_items(body))
-        return array(STATUSES[answer] if isinstance(answer, str) else problem(answer) for answer in answers)
-
-    def _statuses(self, answers: Sequence[Any]) -> bytes:
-        self._metrics.rewards(answer for answer in answers if isinstance(answer, str))
         return array(STATUSES[answer] if isinstance(answer, str) else problem(answer) for answer in answers)
 
 
@@ -126,12 +134,22 @@ def to_choose(body: bytes, token: str | None) -> ChooseRequest:
     return request
 
 
+def to_choose_each(body: bytes, token: str | None) -> list[Any]:
+    """What `choose_batch` is asked."""
+    return _items(body, token, _choose_requests)
+
+
 def to_reward(body: bytes, token: str | None) -> RewardRequest:
     """What `reward` is told."""
     request: RewardRequest = _reward_request(body)
     if token is not None and request.idempotency_key is None:
         request = request.model_copy(update={"idempotency_key": idempotency_key(token)})
     return request
+
+
+def to_reward_each(body: bytes, token: str | None) -> list[Any]:
+    """What `reward_batch` is told."""
+    return _items(body, token, _reward_requests)
 
 
 def idempotency_key(token: str) -> str:
@@ -147,14 +165,26 @@ def idempotency_key(token: str) -> str:
         raise InvalidInput(f"Idempotency-Key: {findings[0].message}", findings) from error
 
 
-def _items(body: bytes) -> list[Any]:
-    """The items of a batch, each still to be validated, so that a wrong one spoils no other."""
+def _items(body: bytes, token: str | None = None, read: Callable[[bytes], list[Any]] | None = None) -> list[Any]:
+    """The items of a batch, each with an idempotency key that follows from the batch's.
+
+    Where all are right, `read` validates them at once; else each is still to be, so that a wrong one spoils no other.
+    """
+    if read is not None and token is None:
+        try:
+            return _some(read(body))
+        except ValidationError:
+            pass
     try:
         items = from_json(body)
     except ValueError as error:
         raise MalformedInput(f"Invalid JSON: {error}") from error
     if not isinstance(items, list):
         raise InvalidInput.field("", "a batch must be a JSON array")
+    return _keyed(_some(items), token)
+
+
+def _some(items: list[Any]) -> list[Any]:
     if not items:
         raise InvalidInput.field("", "a batch must have at least 1 item")
     return items

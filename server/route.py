@@ -42,7 +42,8 @@ class Route(NamedTuple):
     """A route. `many` makes arrays of what is taken and given, with a problem for each item that is refused.
 
     `asks` are the parameters of its query. `refuses` is the form of its refusals, where they are no problem documents.
-    `conditional` routes are given the `If-None-Match` header as `match`, and may answer 304.
+    `conditional` routes are given the `If-None-Match` header as `match`, and may answer 304. What `rechecked` ones do
+    looks at the caller's key again, in its own transaction; see `Keys.identify`.
     """
 
     method: Method
@@ -58,6 +59,7 @@ class Route(NamedTuple):
     asks: type[BaseModel] | None = None
     refuses: type[BaseModel] | None = None
     conditional: bool = False
+    rechecked: bool = False
 
     @property
     def name(self) -> str:

@@ -46,7 +46,7 @@ def table(engine: Engine, operations: Operations, metrics: Metrics) -> list[Rout
         engine.check()
         return b'{"status":"ready"}'
 
-    return [
+    decisions = [
         Route("POST", "/v1/choose", "decide", operations.choose, ChooseRequest, DecisionAnswer, *decides),
         Route("POST", "/v1/choose/batch", "decide", operations.choose_batch, ChooseRequest, DecisionAnswer, *batch),
         Route("POST", "/v1/activate", "decide", operations.activate, ActivateRequest, StatusAnswer, *decides),
@@ -58,6 +58,9 @@ def table(engine: Engine, operations: Operations, metrics: Metrics) -> list[Rout
             "POST", "/v1/reward/retract/batch", "decide", operations.retract_batch, RetractRequest, StatusAnswer, *batch
         ),
         Route("POST", "/v1/track", "decide", operations.track, TrackRequest, TrackAnswer, *decides),
+    ]
+    return [
+        *(route._replace(rechecked=True) for route in decisions),
         *documents.routes(engine.flags, "/v1/flags"),
         *ofrep.routes(engine, metrics),
         Route(

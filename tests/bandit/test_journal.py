@@ -1,3 +1,4 @@
+import queue
 import subprocess
 import sys
 import threading
@@ -6,7 +7,7 @@ import time
 import pytest
 from experiments import started, sums
 
-from bandit import Engine, Metric, Overloaded, StoreError, StoreUnusable
+from bandit import ChooseRequest, Engine, Metric, NotFound, Overloaded, StoreError, StoreUnusable
 from bandit import journal as journal_module
 
 
@@ -73,6 +74,88 @@ def test_an_error_is_its_callers_alone(tmp_path):
         for thread in threads:
             thread.join()
         assert sorted(outcomes, key=str) == [None] * 10 + ["copy"] * 10
+
+
+class Answers:
+    """What was told to those who did not wait."""
+
+    def __init__(self):
+        self.told = queue.Queue()
+
+    def then(self, name):
+        return lambda result, error: self.told.put((name, result, error))
+
+    def take(self, count):
+        return [self.told.get(timeout=10) for _ in range(count)]
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_who_does_not_wait_is_told_once_what_became_of_it(tmp_path, durable):
+    with Engine(tmp_path / "a.db", durable=durable, seed=1) as engine:
+        started(engine)
+        answers = Answers()
+
+        def ask(thread):
+            for number in range(50):
+                name = f"{thread}-{number}"
+                if number % 5 == 4:
+                    engine.choose("copy", name)  # in between some wait
+                else:
+                    key = "copy" if number % 5 else "nothing"
+                    engine.decide_then(ChooseRequest(experiment=key, unit=name), answers.then(name))
+
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        told = answers.take(8 * 40)
+        assert answers.told.empty()
+        assert len({name for name, _, _ in told}) == 8 * 40
+        assert {type(error) for name, _, error in told if name.endswith(("0", "5"))} == {NotFound}
+        chosen = {decision.id for _, decision, error in told if error is None}
+        assert len(chosen) == 8 * 30
+        engine.verify()
+        assert sum(variant.decisions for variant in engine.results("copy").variants) == 8 * 40
+        assert engine.verify() == []
+
+
+def test_what_nobody_waits_for_is_done_though_its_leader_has_gone(tmp_path):
+    with Engine(tmp_path / "a.db", seed=1) as engine:
+        started(engine)
+        answers = Answers()
+        entered, held = threading.Event(), threading.Event()
+
+        def hold(memory, now):
+            entered.set()
+            held.wait(10)
+
+        waits = threading.Thread(target=engine._journal.run, args=(hold,))
+        waits.start()
+        assert entered.wait(10)
+        engine.decide_then(ChooseRequest(experiment="copy", unit="u"), answers.then("u"))
+        assert answers.told.empty()
+        held.set()
+        waits.join(10)
+        ((_, decision, error),) = answers.take(1)
+        assert error is None
+        assert engine.choose("copy", "u").variant == decision.variant
+
+
+def test_an_answer_that_cannot_be_given_is_logged_and_holds_up_nobody(tmp_path, caplog):
+    with Engine(tmp_path / "a.db", seed=1) as engine:
+        started(engine)
+        with caplog.at_level("ERROR", "multiarm.journal"):
+            engine.decide_then(ChooseRequest(experiment="copy", unit="u"), lambda *_: 1 / 0)
+        assert "ZeroDivisionError" in caplog.text
+        assert engine.choose("copy", "u").reason == "sticky"
+
+
+def test_an_engine_that_is_closed_refuses_who_does_not_wait(tmp_path):
+    engine = Engine(tmp_path / "a.db", seed=1)
+    engine.close()
+    with pytest.raises(StoreUnusable):
+        engine.decide_then(ChooseRequest(experiment="copy"), pytest.fail)
 
 
 def test_a_failing_commit_fails_everyone_in_it_and_nobody_after(tmp_path, monkeypatch):

@@ -1,8 +1,11 @@
 """The front gives what Flask gives, byte for byte."""
 
 import json
+from functools import partial
+from queue import Queue
 
 import pytest
+from werkzeug.test import EnvironBuilder
 
 from bandit import Engine
 from bandit.decision import Decision, DecisionAnswer
@@ -21,25 +24,71 @@ BODIES = [
     ("/v1/reward", b'{"decision_id":"%b","value":7}'),
     ("/v1/reward", b'{"decision_id":"zz","value":1}'),
     ("/v1/reward", b'{"value":1}'),
+    ("/v1/choose/batch", b'[{"experiment":"copy"},{"experiment":"copy","unit":"v","defer":true}]'),
+    ("/v1/choose/batch", b'[{"experiment":"copy"},{"experiment":"nope"},{"unit":3},7]'),
+    ("/v1/choose/batch", b"[]"),
+    ("/v1/choose/batch", b"{}"),
+    ("/v1/choose/batch", b"["),
+    ("/v1/reward/batch", b'[{"decision_id":"%b","value":1},{"decision_id":"%b","value":0,"metric":"spent"}]'),
+    ("/v1/reward/batch", b'[{"decision_id":"%b","value":1},{"decision_id":"zz","value":1},{}]'),
 ]
 
 
-def answers(copy, *, front):
+def answers(copy, *, front, later=False, **headers):
     """What an application says to the bodies; clock and draws are the same for every application."""
     ticks = iter(range(1_800_000_000, 1_800_001_000))
     with Engine(seed=7, clock=lambda: float(next(ticks))) as engine:
         engine.create(copy)
         engine.start("copy")
-        client = create_app(engine, front=front).test_client()
+        app = create_app(engine, front=front)
+        client = app.test_client()
         number = client.post("/v1/choose", data=b'{"experiment":"copy"}').json["decision_id"].encode()
         for path, body in BODIES:
-            filled = body.replace(b"%b", number)
-            answer = client.post(path, data=filled, headers={"X-Request-Id": "same"})
-            yield answer.status_code, dict(answer.headers), answer.data
+            asked = {"data": body.replace(b"%b", number), "headers": {"X-Request-Id": "same", **headers}}
+            if later:
+                said = Queue()
+                environ = EnvironBuilder(path, method="POST", **asked).get_environ()
+                assert app.later(environ, partial(_put, said))
+                status, given, text = said.get_nowait()
+                assert said.empty()
+                yield status, dict(given), text
+            else:
+                answer = client.post(path, **asked)
+                yield answer.status_code, dict(answer.headers), answer.data
 
 
-def test_front_and_flask_answer_alike(copy):
-    assert list(answers(copy, front=True)) == list(answers(copy, front=False))
+def _put(said, *answer):
+    said.put(answer)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "again"}, {"Idempotency-Key": "n\u00f6"}])
+@pytest.mark.parametrize("later", [False, True])
+def test_front_and_flask_answer_alike(copy, later, headers):
+    assert list(answers(copy, front=True, later=later, **headers)) == list(answers(copy, front=False, **headers))
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "data"),
+    [
+        ("/v1/choose", "GET", None),
+        ("/v1/choose", "POST", None),
+        ("/v1/flags", "POST", b"{}"),
+        ("/healthz", "GET", None),
+    ],
+)
+def test_what_is_not_answered_later_is_left_as_it_was(engine, path, method, data):
+    environ = EnvironBuilder(path, method=method, data=data).get_environ()
+    if data is None:
+        environ.pop("CONTENT_LENGTH", None)  # of unknown length, or of none
+    before = dict(environ)
+    assert not create_app(engine).later(environ, pytest.fail)
+    assert environ == before
+
+
+def test_pages_of_other_origins_are_answered_with_what_browsers_need(engine):
+    engine.settings.update({"cors_origins": ["https://app.example.org"]})
+    environ = EnvironBuilder("/v1/choose", method="POST", data=b"{}").get_environ()
+    assert not create_app(engine).later(environ, pytest.fail)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])

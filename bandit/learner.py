@@ -91,6 +91,8 @@ class Learner:
         """The sums as float64[arms, columns], faded to `now` (seconds since 1970)."""
         if self._alarm is not None:
             return self._remembered(self._alarm, now)
+        if self.policy.half_life is None and 0 in self.sums:
+            return _cleared(np.array(self.sums[0]))
         state = np.zeros((len(self._base), self._columns))
         for period, sums in list(self.sums.items()):
             fade = statistics.fade(period, now, self.policy.half_life)
@@ -129,18 +131,23 @@ class Learner:
 
     def weights(self, now: float, arms: Sequence[int]) -> list[float]:
         """The policy's weights at `now`: over `arms` a distribution, 0 elsewhere."""
-        state = self.state(now)[list(arms)]
-        parameters = self._parameters
-        if len(arms) != len(self._base):
-            parameters = self.policy.parameters(self._base[list(arms)])
+        state, base, parameters = self.state(now), self._base, self._parameters
+        some = len(arms) != len(base)
+        if some:
+            chosen = list(arms)
+            state, base = state[chosen], base[chosen]
+            parameters = self.policy.parameters(base)
         out = np.empty(len(arms))
-        self.policy.weights(state, _NO_CONTEXT, float(state[:, COUNT].sum()), parameters, out)
-        if not (np.isfinite(out).all() and abs(out.sum() - 1.0) < 1e-6):
-            out = self._base[list(arms)]  # rewards beyond what floating point can weigh
-        weights = [0.0] * len(self._base)
-        for arm, weight in zip(arms, out.tolist(), strict=True):
-            weights[arm] = weight
-        return weights
+        self.policy.weights(state, _NO_CONTEXT, sum(state[:, COUNT].tolist()), parameters, out)
+        weights: list[float] = out.tolist()
+        if not abs(sum(weights) - 1.0) < 1e-6:  # nor where one is no number
+            weights = base.tolist()  # rewards beyond what floating point can weigh
+        if not some:
+            return weights
+        over = [0.0] * len(self._base)
+        for arm, weight in zip(arms, weights, strict=True):
+            over[arm] = weight
+        return over
 
 
 def _cleared(state: np.ndarray) -> np.ndarray:

@@ -206,7 +206,7 @@ class Memory:
         """Recomputes an experiment's weights; where they changed, or `anew`, that begins an epoch."""
         if running.recompute(now, anew=anew):
             if running.contextual is None:
-                self.allocation(running, EVERYONE, now)
+                self._log_allocation(running, EVERYONE, now)
             else:
                 self.batch.epochs.append(EpochRow(running.id, running.epoch, EVERYONE, "null", "null", now))
                 if running.every or running.frozen:  # else its state is that of the sums
@@ -242,14 +242,19 @@ class Memory:
         place = (running.id, running.epoch, mask)
         if logged := self.store.reader().epoch(*place):
             allocation = running.allocate(mask, json.loads(logged.weights))
-        else:
-            weights, members = running.configured(mask), running.members(mask)
-            if sum(weights[arm] for arm in members) <= 0.0:
-                weights = running.learner.weights(now, members)
-            allocation = running.allocate(mask, weights)
-            distribution = json.dumps(allocation.probabilities)
-            self.batch.epochs.append(EpochRow(*place, json.dumps(weights), distribution, now))
-        self.epochs[place] = allocation.probabilities
+            self.epochs[place] = allocation.probabilities
+            return allocation
+        return self._log_allocation(running, mask, now)
+
+    def _log_allocation(self, running: Running, mask: str, now: float) -> Allocation:
+        weights, members = running.configured(mask), running.members(mask)
+        if sum(weights[arm] for arm in members) <= 0.0:
+            weights = running.learner.weights(now, members)
+        allocation = running.allocate(mask, weights)
+        probabilities = allocation.probabilities
+        place = (running.id, running.epoch, mask)
+        self.batch.epochs.append(EpochRow(*place, to_json(weights).decode(), to_json(probabilities).decode(), now))
+        self.epochs[place] = probabilities
         return allocation
 
     def probabilities(self, running: Running, row: DecisionRow) -> list[float]:

@@ -45,12 +45,15 @@ class Operating:
 
     def _run(self, function: Callable[..., Managed], *arguments: object) -> Managed:
         """Runs an operation, if whoever asks may still ask."""
-        done: Managed = self._journal.run(*_asked(function, arguments))
+        actor = current()
+        if actor.key is None:
+            return self._journal.run(function, *arguments)
+        done: Managed = self._journal.run(keys.checked, actor, function, *arguments)
         return done
 
     def _post(self, then: Then, function: Callable[..., Any], *arguments: object) -> None:
         """`_run` for who does not wait: `then` is called when it is done, be it in another thread."""
-        self._journal.post(then, *_asked(function, arguments))
+        self._journal.post(then, keys.checked, current(), function, *arguments)
 
     @contextmanager
     def reading(self) -> Iterator[Reader]:
@@ -82,12 +85,6 @@ class Operating:
     def _check_analysis(self, reader: Reader) -> None:
         if not settings.read(reader, self._memory.outside).enable_statistical_analysis:
             raise WrongState(SWITCHED_OFF)
-
-
-def _asked(function: Callable[..., Any], arguments: tuple[object, ...]) -> tuple[Any, ...]:
-    """The operation with its arguments, behind a look at the API key of whoever asks."""
-    actor = current()
-    return (function, *arguments) if actor.key is None else (keys.checked, actor, function, *arguments)
 
 
 def find(reader: Reader, key: str) -> tuple[ExperimentRow, Standing]:

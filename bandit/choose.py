@@ -8,7 +8,7 @@ from bandit import covariate, settings
 from bandit.answer import again, answer, excluded
 from bandit.assignment import rendezvous
 from bandit.cohort import COHORT
-from bandit.decision import ChooseRequest, Decision
+from bandit.decision import AnyRequest, ChooseRequest, Decision
 from bandit.documents import all_of
 from bandit.errors import InvalidInput, WrongState
 from bandit.exposure import FORCED, keep, log, wait
@@ -22,11 +22,11 @@ from bandit.turns import turn
 
 _ADVICE = {"draft": "start it first", "paused": "resume it first"}
 
-Keep = Callable[[Memory, Running, ChooseRequest, DecisionRow, str, float], DecisionRow]
+Keep = Callable[[Memory, Running, AnyRequest, DecisionRow, str, float], DecisionRow]
 """What a unit is answered that has its variant, by the decision that gave it."""
 
 
-def choose(memory: Memory, request: ChooseRequest, now: float, keep: Keep = keep) -> Decision:
+def choose(memory: Memory, request: AnyRequest, now: float, keep: Keep = keep) -> Decision:
     """Decides, and notes the decision in the batch.
 
     Args:
@@ -43,7 +43,7 @@ def choose(memory: Memory, request: ChooseRequest, now: float, keep: Keep = keep
     """
     running = memory.experiments.get(request.experiment) or memory.experiment(request.experiment)
     experiment = running.experiment
-    if request.units is not None:
+    if request.units is not None:  # of a ChooseRequest
         request = _of_kind(running, request)
     if request.idempotency_key is not None and (row := memory.keyed(running, request.idempotency_key)):
         if row.unit != request.unit:
@@ -129,7 +129,7 @@ def _of_kind(running: Running, request: ChooseRequest) -> ChooseRequest:
 
 
 def _outside(
-    memory: Memory, running: Running, request: ChooseRequest, everywhere: Settings, now: float
+    memory: Memory, running: Running, request: AnyRequest, everywhere: Settings, now: float
 ) -> Decision | None:
     """What a unit is answered that takes no part, or whose variant is forced; None for every other."""
     if not everywhere.enable_experiments:
@@ -147,6 +147,6 @@ def _outside(
     return excluded(running, "held_out") if held_out(unit, everywhere.holdout) else None
 
 
-def _of_segment(memory: Memory, running: Running, gate: Gate, request: ChooseRequest, mask: str, now: float) -> str:
+def _of_segment(memory: Memory, running: Running, gate: Gate, request: AnyRequest, mask: str, now: float) -> str:
     segment = gate.segment(request.unit, request.attributes or {}, all_of(memory, COHORT), now)
     return mask if segment is None else running.narrowed(mask, segment)

@@ -1,13 +1,14 @@
 """The verbs of decisions: choose, reward, and flags."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from numbers import Real
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from bandit.choose import choose
-from bandit.decision import ChooseRequest, Decision, decode
+from bandit.decision import ChooseRequest, Decision, decode, plain
 from bandit.errors import InvalidInput, MultiarmError
 from bandit.evaluation import Evaluation
 from bandit.exposure import activate
@@ -64,6 +65,11 @@ class Deciding(Operating):
             InvalidInput: An argument is not allowed.
             StoreError: The decision could not be kept, so none was made.
         """
+        alone = units is None and context is None and attributes is None and eligible is None
+        if alone and idempotency_key is None and defer is False:
+            short = plain(experiment, unit)
+            if short is not None:
+                return self._run(choose, short)
         given: dict[str, Any] = {"experiment": experiment}
         if unit is not None:
             given["unit"] = unit
@@ -128,6 +134,13 @@ class Deciding(Operating):
         """
         if type(value) is not float:
             value = _number(value)
+        if (
+            metric is idempotency_key is None
+            and isfinite(value)
+            and type(decision_id) is str
+            and len(decision_id) == 16
+        ):
+            return self._run(reward, decode(decision_id), None, value, None)
         given: dict[str, Any] = {"decision_id": decision_id, "value": value}
         if metric is not None:
             given["metric"] = metric

@@ -8,14 +8,17 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import ConfigDict, Field, JsonValue, ValidationError, ValidationInfo, field_validator
 from pydantic_core import InitErrorDetails, from_json, to_json
 
-from bandit.eligibility import Unit
+from bandit.eligibility import MOST_UNIT, Unit
 from bandit.errors import NotFound
 from bandit.model import Key, Model
 
 MOST_JSON_BYTES = 16_384
 MOST_DEPTH = 20
+MOST_NAME = 100
 
-Name = Annotated[str, Field(min_length=1, max_length=100, description="A key; one that does not exist is unknown.")]
+Name = Annotated[
+    str, Field(min_length=1, max_length=MOST_NAME, description="A key; one that does not exist is unknown.")
+]
 IdempotencyKey = Annotated[str, Field(min_length=1, max_length=256)]
 Reason = Literal[
     "drawn",
@@ -74,6 +77,34 @@ class ChooseRequest(Model):
                 wrong = [InitErrorDetails(type="finite_number", loc=at, input=found) for at, found in _infinite(value)]
                 raise ValidationError.from_exception_data("ChooseRequest", wrong) from None
         return value
+
+
+class PlainRequest:
+    """A request for a decision with nothing in it but the experiment and perhaps a unit.
+
+    It reads as a `ChooseRequest` does, and takes a quarter of the time to make.
+    """
+
+    __slots__ = ("experiment", "unit")
+    units = context = attributes = eligible = idempotency_key = None
+    defer = False
+
+    def __init__(self, experiment: str, unit: str | None) -> None:
+        self.experiment = experiment
+        self.unit = unit
+
+
+AnyRequest = ChooseRequest | PlainRequest
+
+
+def plain(experiment: object, unit: object) -> PlainRequest | None:
+    """The request that names these; None where it takes a `ChooseRequest` to say whether they are allowed."""
+    if type(experiment) is str and 0 < len(experiment) <= MOST_NAME and experiment.isascii():
+        if unit is None:
+            return PlainRequest(experiment, None)
+        if type(unit) is str and 0 < len(unit) <= MOST_UNIT and unit.isascii():
+            return PlainRequest(experiment, unit)
+    return None
 
 
 class Decision(NamedTuple):

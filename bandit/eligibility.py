@@ -13,7 +13,8 @@ MOST_SEGMENTS = 50
 MOST_FORCED = 1000
 MOST_TURNS = 1000
 
-Unit = Annotated[str, Field(min_length=1, max_length=256)]
+MOST_UNIT = 256
+Unit = Annotated[str, Field(min_length=1, max_length=MOST_UNIT)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Assignment = Literal["hash", "random", "round_robin"]
 

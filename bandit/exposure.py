@@ -7,7 +7,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from bandit import covariate
-from bandit.decision import ChooseRequest
+from bandit.decision import AnyRequest
 from bandit.errors import NotFound
 from bandit.memory import Memory
 from bandit.running import Running
@@ -25,7 +25,7 @@ _row: Callable[[tuple[Any, ...]], DecisionRow] = partial(tuple.__new__, Decision
 def log(
     memory: Memory,
     running: Running,
-    request: ChooseRequest,
+    request: AnyRequest,
     variant: int,
     propensity: float,
     epoch: int,
@@ -68,7 +68,7 @@ def log(
 
 
 def keep(
-    memory: Memory, running: Running, request: ChooseRequest, seat: DecisionRow, reason: str, now: float
+    memory: Memory, running: Running, request: AnyRequest, seat: DecisionRow, reason: str, now: float
 ) -> DecisionRow:
     """Enters another decision for a unit that has its variant, with the propensity of the draw that gave it.
 

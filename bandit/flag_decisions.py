@@ -6,7 +6,7 @@ from hashlib import sha256
 from pydantic_core import to_json
 
 from bandit.choose import choose
-from bandit.decision import ChooseRequest, Decision
+from bandit.decision import AnyRequest, ChooseRequest, Decision
 from bandit.errors import InvalidInput, MultiarmError
 from bandit.memory import Memory
 from bandit.running import Running
@@ -64,7 +64,7 @@ def _foreseen(memory: Memory, request: ChooseRequest, now: float) -> tuple[Decis
 def _as_it_is(
     memory: Memory,  # noqa: ARG001
     running: Running,  # noqa: ARG001
-    request: ChooseRequest,  # noqa: ARG001
+    request: AnyRequest,  # noqa: ARG001
     seat: DecisionRow,
     reason: str,  # noqa: ARG001
     now: float,  # noqa: ARG001

@@ -9,6 +9,7 @@ from bandit.cohort import COHORT, Cohort
 from bandit.conditions import Condition
 from bandit.decision import ChooseRequest, Decision
 from bandit.documents import all_of
+from bandit.eligibility import MOST_UNIT
 from bandit.errors import InvalidInput, MultiarmError, NotFound, WrongState
 from bandit.evaluation import Attributes, CompiledFlag, Evaluation, Metadata, failed
 from bandit.flag import Flag
@@ -19,7 +20,6 @@ from bandit.prerequisites import FLAG
 from bandit.settings import current
 
 NOTHING: Attributes = {}
-MOST_UNIT = 256
 
 
 class Definitions(NamedTuple):

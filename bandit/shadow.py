@@ -1,7 +1,7 @@
 """Shadow experiments: the control is served, and the others decide beside it, so that their outcomes can be told."""
 
 from bandit.answer import answer
-from bandit.decision import ChooseRequest, Decision
+from bandit.decision import AnyRequest, Decision
 from bandit.errors import InvalidInput
 from bandit.exposure import CONTROL, SHADOW, keep, log, wait
 from bandit.gate import Gate
@@ -10,7 +10,7 @@ from bandit.running import Running
 from bandit.store import DecisionRow
 
 
-def choose_all(memory: Memory, running: Running, gate: Gate, request: ChooseRequest, mask: str, now: float) -> Decision:
+def choose_all(memory: Memory, running: Running, gate: Gate, request: AnyRequest, mask: str, now: float) -> Decision:
     """Decides for every eligible variant at once, and answers with the control's decision.
 
     Each decision is drawn from one variant alone, so its propensity is 1; the ids follow one another, the control's
@@ -23,13 +23,15 @@ def choose_all(memory: Memory, running: Running, gate: Gate, request: ChooseRequ
     if running.control not in arms:
         key = running.keys[running.control]
         raise InvalidInput.field("eligible", f"must hold the control {key!r}, which a shadow experiment serves always")
-    beside = request.model_copy(update={"idempotency_key": None})
+    beside = request
+    if request.idempotency_key is not None:
+        beside = request.model_copy(update={"idempotency_key": None})
     control = _decide(memory, running, gate, request, running.control, now)
     others = [_decide(memory, running, gate, beside, arm, now) for arm in arms if arm != running.control]
     return answer(running, control, tuple(answer(running, row) for row in others))
 
 
-def _decide(memory: Memory, running: Running, gate: Gate, request: ChooseRequest, arm: int, now: float) -> DecisionRow:
+def _decide(memory: Memory, running: Running, gate: Gate, request: AnyRequest, arm: int, now: float) -> DecisionRow:
     mask, reason = f"[{arm}]", CONTROL if arm == running.control else SHADOW
     unit = request.unit if running.experiment.sticky else None
     held = None if unit is None else memory.seat(running, unit, mask)

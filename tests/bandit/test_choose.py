@@ -5,9 +5,11 @@ import pytest
 from experiments import define, started
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from scipy.stats import chisquare
 
-from bandit import Engine, InvalidInput, Metric, NotFound, Reweight, WrongState
+from bandit import ChooseRequest, Engine, InvalidInput, Metric, NotFound, Reweight, WrongState
+from bandit.decision import plain
 from policies import POLICIES
 
 
@@ -313,3 +315,42 @@ def test_a_keyed_decision_is_answered_after_the_end(engine):
     assert engine.choose("copy", "u", idempotency_key="k") == first
     with pytest.raises(WrongState, match="'k' was used before, for unit 'u'"):
         engine.choose("copy", "v", idempotency_key="k")
+
+
+TEXTS = st.one_of(
+    st.text(max_size=300),
+    st.text(st.characters(), max_size=3),
+    st.sampled_from(["a" * 100, "a" * 101, "u" * 256, "u" * 257, "\ud800", "", "ü"]),
+    st.none(),
+    st.integers(),
+)
+
+
+@given(TEXTS, TEXTS)
+def test_what_is_plain_is_what_a_whole_request_allows(experiment, unit):
+    short = plain(experiment, unit)
+    try:
+        whole = ChooseRequest(experiment=experiment, unit=unit)
+    except ValidationError:
+        assert short is None
+        return
+    assert short is not None or not (experiment.isascii() and (unit is None or unit.isascii()))
+    if short is not None:
+        assert {name: getattr(short, name) for name in ChooseRequest.model_fields} == whole.model_dump()
+
+
+@pytest.mark.parametrize(
+    ("experiment", "unit", "field"),
+    [("", "u", "experiment"), ("copy", "", "unit"), ("copy", "u" * 257, "unit"), ("copy", 7, "unit"), (7, "u", "exp")],
+)
+def test_what_is_wrong_is_named(engine, experiment, unit, field):
+    started(engine)
+    with pytest.raises(InvalidInput, match=field):
+        engine.choose(experiment, unit)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400, "1", True, None])
+@pytest.mark.parametrize("number", ["0123456789abcdef", "nothing", "", 7])
+def test_a_wrong_value_is_named_before_a_wrong_decision(engine, value, number):
+    with pytest.raises(InvalidInput, match="value"):
+        engine.reward(number, value)

@@ -4,6 +4,7 @@ The WSGI front and the Flask routes call these very functions. Whatever they ref
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -28,12 +29,6 @@ class TrackAnswer(Model):
 
 # Shorter than a key in a body may be, so that the place in a batch can be added.
 HEADER_KEY: TypeAdapter[str] = TypeAdapter(Annotated[str, Field(pattern=r"^[!-~]{1,200}$")])
-
-# What model_validate_json calls, a third cheaper.
-_choose_request = ChooseRequest.__pydantic_validator__.validate_json
-_reward_request = RewardRequest.__pydantic_validator__.validate_json
-_choose_requests = TypeAdapter(list[ChooseRequest]).validator.validate_json
-_reward_requests = TypeAdapter(list[RewardRequest]).validator.validate_json
 
 
 class Operations:
@@ -91,10 +86,7 @@ class Operations:
 
     def track(self, body: bytes, token: str | None) -> bytes:
         """Say what a unit did, to the experiments that decided its flags."""
-        request = TrackRequest.model_validate_json(body)
-        if token is not None and request.idempotency_key is None:
-            request = request.model_copy(update={"idempotency_key": idempotency_key(token)})
-        tracked = self._engine.follow(request)
+        tracked = self._engine.follow(to_track(body, token))
         self._metrics.rewards(each.status for each in tracked if each.status != "activated")
         return to_json({"tracked": [each._asdict() for each in tracked]})
 
@@ -126,30 +118,31 @@ class Operations:
         return array(STATUSES[answer] if isinstance(answer, str) else problem(answer) for answer in answers)
 
 
-def to_choose(body: bytes, token: str | None) -> ChooseRequest:
-    """What `choose` is asked."""
-    request: ChooseRequest = _choose_request(body)
+def _request(validate: Callable[[bytes], Any], body: bytes, token: str | None) -> Any:
+    """A request, with the idempotency key of the header where it has none of its own."""
+    request = validate(body)
     if token is not None and request.idempotency_key is None:
         request = request.model_copy(update={"idempotency_key": idempotency_key(token)})
     return request
 
 
-def to_choose_each(body: bytes, token: str | None) -> list[Any]:
-    """What `choose_batch` is asked."""
-    return _items(body, token, _choose_requests)
+def _requests(validate: Callable[[bytes], list[Any]], body: bytes, token: str | None) -> list[Any]:
+    """The items of a batch. Where all are right they are validated at once, else each is still to be."""
+    if token is None:
+        try:
+            return _some(validate(body))
+        except ValidationError:
+            pass
+    return _keyed(_items(body), token)
 
 
-def to_reward(body: bytes, token: str | None) -> RewardRequest:
-    """What `reward` is told."""
-    request: RewardRequest = _reward_request(body)
-    if token is not None and request.idempotency_key is None:
-        request = request.model_copy(update={"idempotency_key": idempotency_key(token)})
-    return request
-
-
-def to_reward_each(body: bytes, token: str | None) -> list[Any]:
-    """What `reward_batch` is told."""
-    return _items(body, token, _reward_requests)
+to_choose = partial(
+    _request, ChooseRequest.__pydantic_validator__.validate_json
+)  # a third cheaper than the model's own
+to_reward = partial(_request, RewardRequest.__pydantic_validator__.validate_json)
+to_track = partial(_request, TrackRequest.__pydantic_validator__.validate_json)
+to_choose_each = partial(_requests, TypeAdapter(list[ChooseRequest]).validator.validate_json)
+to_reward_each = partial(_requests, TypeAdapter(list[RewardRequest]).validator.validate_json)
 
 
 def idempotency_key(token: str) -> str:
@@ -165,23 +158,15 @@ def idempotency_key(token: str) -> str:
         raise InvalidInput(f"Idempotency-Key: {findings[0].message}", findings) from error
 
 
-def _items(body: bytes, token: str | None = None, read: Callable[[bytes], list[Any]] | None = None) -> list[Any]:
-    """The items of a batch, each with an idempotency key that follows from the batch's.
-
-    Where all are right, `read` validates them at once; else each is still to be, so that a wrong one spoils no other.
-    """
-    if read is not None and token is None:
-        try:
-            return _some(read(body))
-        except ValidationError:
-            pass
+def _items(body: bytes) -> list[Any]:
+    """The items of a batch, each still to be validated, so that a wrong one spoils no other."""
     try:
         items = from_json(body)
     except ValueError as error:
         raise MalformedInput(f"Invalid JSON: {error}") from error
     if not isinstance(items, list):
         raise InvalidInput.field("", "a batch must be a JSON array")
-    return _keyed(_some(items), token)
+    return _some(items)
 
 
 def _some(items: list[Any]) -> list[Any]:

@@ -21,6 +21,7 @@ def far(start):
 
 def test_it_has_the_methods_of_the_engine():
     local = {"decide", "settle", "follow"}  # for requests that were validated already
+    local |= {"decide_then", "settle_then", "choose_batch_then", "reward_batch_then"}  # for a server that does not wait
     local |= {"verify", "export", "backup"}  # for who holds the file
     local |= {"manage", "reading", "tick", "deliver", "retain"}  # what a server is made of
     for name, method in inspect.getmembers(Engine, inspect.isfunction):

@@ -108,7 +108,7 @@ def test_a_flag_that_is_unknown_is_not_found(client, switch):
     ],
 )
 def test_every_refusal_has_key_and_code(engine, error, status, headers):
-    def authorise(environ, scope):
+    def authorise(environ, scope, *, rechecked=False):
         assert scope == "decide"
         raise error
 

@@ -59,7 +59,7 @@ class Memory:
         self._seen = bytearray(SEEN_BITS >> 3)
         self.alone = True
         self._cadences: dict[int, Cadence] = {}
-        self.attended_at = -math.inf
+        self.attended_at = math.inf
         self.reviews: set[str] = set()
         self.reviewed: dict[int, tuple[int, float]] = {}
         self.serial = 0

@@ -35,13 +35,12 @@ def attend(memory: Memory, now: float) -> bool:
         now: Seconds since 1970.
     """
     awake = memory.store.reader().awake
-    numbers = awake(now, MOST_AT_ONCE)
-    if now < memory.attended_at - 1.0:  # the clock was set back: what it is to be called at may be far away now
-        for number in awake(math.inf, EVERYTHING):
-            memory.batch.wakes[number] = 0.0
-        memory.attended_at = now
-        return True
+    until = now
+    if now < memory.attended_at - 1.0:  # the clock was set back, or may have been before this process began
+        until = math.inf  # what somebody wants to be called at may be far away now
+        memory.batch.wakes.update(dict.fromkeys(awake(until, EVERYTHING), 0.0))
     memory.attended_at = now
+    numbers = awake(until, MOST_AT_ONCE)
     for number in numbers:
         waiting = memory.batch.wakes.get(number, 0.0)
         if waiting is not None and waiting <= now:

@@ -10,6 +10,8 @@ from bandit.model import Model
 from bandit.store import Change, Reader
 
 NEWEST = 1 << 62
+TELLING = ("update", "set", "reset")
+"""Actions whose lines say what each field was and is."""
 _Name = Annotated[str, Field(max_length=100)]
 
 
@@ -21,7 +23,7 @@ class FieldChange(Model):
 
 
 class AuditLine(Model):
-    """A change: `before` and `after` are states where it has any, `fields` what an update has changed."""
+    """A change: `before` and `after` are states where it has any, `fields` what has changed."""
 
     number: int
     at: float
@@ -72,13 +74,13 @@ def read(reader: Reader, query: AuditQuery) -> Audit:
 
 def _line(number: int, change: Change) -> AuditLine:
     fields = _fields(change)
-    given = change._asdict() | ({"detail": ""} if fields else {})
-    return AuditLine(number=number, fields=fields, **given)
+    given = change._asdict() | ({} if fields is None else {"detail": ""})
+    return AuditLine(number=number, fields=fields or {}, **given)
 
 
-def _fields(change: Change) -> dict[str, FieldChange]:
-    """What an update has noted, in the form of `difference.written`; nothing where it has noted something else."""
-    if change.action != "update" or not change.detail.startswith("{"):
-        return {}
+def _fields(change: Change) -> dict[str, FieldChange] | None:
+    """What a change has noted, in the form of `difference.written`; None where it has noted something else."""
+    if change.action not in TELLING or not change.detail.startswith("{"):
+        return None
     noted: dict[str, tuple[Any, Any]] = json.loads(change.detail)
     return {name: FieldChange(before=pair[0], after=pair[1]) for name, pair in noted.items()}

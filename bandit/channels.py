@@ -74,7 +74,7 @@ class Channel(ChannelAnswer):
         return self
 
 
-CHANNEL = Kind("channel", Channel)
+CHANNEL = Kind("channel", Channel, untold=frozenset({"url", "secret", "command"}))
 
 
 def _check_url(url: str) -> None:

@@ -7,13 +7,13 @@ import numpy as np
 from bandit import covariate, settings
 from bandit.answer import again, answer, excluded
 from bandit.assignment import rendezvous
-from bandit.cohort import COHORT
 from bandit.decision import AnyRequest, ChooseRequest, Decision
 from bandit.documents import all_of
 from bandit.errors import InvalidInput, WrongState
 from bandit.exposure import FORCED, keep, log, wait
 from bandit.gate import Gate, held_out
 from bandit.memory import Memory
+from bandit.prerequisites import COHORT
 from bandit.running import EVERYONE, Running
 from bandit.settings import Settings
 from bandit.shadow import choose_all

@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue, ValidationError
 
 from bandit import documents, settings
 from bandit.actor import By
+from bandit.difference import written
 from bandit.errors import FieldError, InvalidInput, NotFound, WrongState
 from bandit.memory import Memory, Outside
 from bandit.model import Model
@@ -122,13 +123,10 @@ def change(memory: Memory, values: Mapping[str, Any], by: By, now: float) -> Non
     check_names(values)
     _not_masked(memory, values)
     stored = {name: one.value for name, one in documents.all_of(memory, SETTING).items()}
-    try:
-        valid = Settings.model_validate({**memory.outside.file, **stored, **values}).model_dump(mode="json")
-    except ValidationError as error:
-        raise InvalidInput.of(error) from error
+    before, after = _values(memory, stored), _values(memory, {**stored, **values})
     for place, name in enumerate(values):
-        documents.put(memory, SETTING, StoredSetting(key=name, value=valid[name]))
-        _note(memory, name, "set", by, now, place)
+        documents.put(memory, SETTING, StoredSetting(key=name, value=after[name]))
+        _note(memory, name, "set", _once(by, place), now, (before[name], after[name]))
 
 
 def reset(memory: Memory, names: Sequence[str], by: By, now: float) -> None:
@@ -147,14 +145,23 @@ def reset(memory: Memory, names: Sequence[str], by: By, now: float) -> None:
     stored = documents.all_of(memory, SETTING)
     gone = [name for name in stored if not names or name in names]
     left = {name: one for name, one in stored.items() if name not in gone}
-    try:
-        Settings.model_validate({**memory.outside.file, **{name: one.value for name, one in left.items()}})
-    except ValidationError as error:
-        raise InvalidInput.of(error) from error
+    before, after = (_values(memory, {name: one.value for name, one in some.items()}) for some in (stored, left))
     for place, name in enumerate(gone):
         memory.batch.documents[SETTING.name, name] = Document(SETTING.name, name, None)
-        _note(memory, name, "reset", by, now, place)
+        _note(memory, name, "reset", _once(by, place), now, (before[name], after[name]))
     memory.documents[SETTING.name] = left
+
+
+def _values(memory: Memory, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Every setting as JSON, with what is stored, but for what the environment says.
+
+    Raises:
+        InvalidInput: They are not allowed, or do not fit together.
+    """
+    try:
+        return Settings.model_validate({**memory.outside.file, **stored}).model_dump(mode="json")
+    except ValidationError as error:
+        raise InvalidInput.of(error) from error
 
 
 def variable(name: str) -> str:
@@ -190,7 +197,12 @@ def _repeated(memory: Memory, action: str, by: By) -> bool:
     return True
 
 
-def _note(memory: Memory, name: str, action: str, by: By, now: float, place: int) -> None:
-    """Notes the change of one of several settings; a key is kept once, with the first."""
-    only = by if place == 0 else by._replace(idempotency_key=None)
-    documents.note(memory, SETTING.name, name, action, only, now)
+def _note(memory: Memory, name: str, action: str, by: By, now: float, values: tuple[Any, Any]) -> None:
+    """Notes what a setting was, and is."""
+    before, after = values
+    documents.note(memory, SETTING.name, name, action, by, now, detail=written({"value": before}, {"value": after}))
+
+
+def _once(by: By, place: int) -> By:
+    """Who changes the settings; the key is kept once, with the first."""
+    return by if place == 0 else by._replace(idempotency_key=None)

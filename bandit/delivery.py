@@ -33,7 +33,7 @@ def deliver(
 ) -> bool:
     """Sends alerts that are due; true where there may be more. See `Engine.deliver`."""
     with reading() as reader:
-        if not reader.outbox(now, 1):
+        if not reader.outbox(now, 1, outbox.CLAIM_SECONDS):
             return False
     claims = journal.run(outbox.claim, MOST_AT_ONCE)
     failures = send(claims, now, commands=commands)

@@ -6,10 +6,13 @@ from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 from pydantic import Field, ValidationError
 
 from bandit.actor import By
+from bandit.difference import written
 from bandit.errors import InvalidInput, NotFound, StoreUnusable, WrongState
 from bandit.memory import Memory
 from bandit.model import Key, Model
 from bandit.store import Change, Document
+
+UNTOLD = "(not told)"
 
 
 class Owned(Model):
@@ -26,13 +29,14 @@ class Kind(NamedTuple, Generic[Body]):
     """A kind of document: its name, in the store and in messages, and its model.
 
     `check` is asked before one is written, and `release` before one is removed; they raise where the rest of what is
-    stored forbids it.
+    stored forbids it. Of `untold` fields the audit log says that they changed, and not what they are.
     """
 
     name: str
     model: type[Body]
     check: Callable[[Memory, Body], None] | None = None
     release: Callable[[Memory, Body], None] | None = None
+    untold: frozenset[str] = frozenset()
 
     def parse(self, document: Document) -> Body:
         """A document as its model.
@@ -132,7 +136,7 @@ def update(memory: Memory, key: str, changes: Mapping[str, Any], by: By, now: fl
     if kind.check is not None:
         kind.check(memory, new)
     put(memory, kind, new)
-    note(memory, kind.name, key, "update", by, now, detail=", ".join(sorted(changes)))
+    note(memory, kind.name, key, "update", by, now, detail=_differences(kind, old, new))
     return new
 
 
@@ -179,6 +183,14 @@ def repeated(memory: Memory, kind: Kind[Body], key: str, action: str, by: By) ->
 def _same(change: Change, kind: str, key: str, action: str, token: str) -> None:
     if (change.kind, change.key, change.action) != (kind, key, action):
         raise WrongState(f"idempotency key {token!r} was used before, to {change.action} {change.kind} {change.key!r}")
+
+
+def _differences(kind: Kind[Body], old: Body, new: Body) -> str:
+    before, after = (each.model_dump(mode="json") for each in (old, new))
+    for field in kind.untold:
+        if before[field] != after[field]:
+            before[field], after[field] = UNTOLD, f"{UNTOLD}, another"
+    return written(before, after)
 
 
 def note(memory: Memory, kind: str, key: str, action: str, by: By, now: float, *, detail: str = "") -> None:

@@ -17,7 +17,6 @@ from bandit import (
 )
 from bandit.alerts import Alerts
 from bandit.channels import CHANNEL
-from bandit.cohort import COHORT
 from bandit.configuration import Configuration
 from bandit.deciding import Deciding
 from bandit.flags import Flags, Held
@@ -28,7 +27,7 @@ from bandit.memory import Memory, load
 from bandit.new_file import new_file
 from bandit.operating import Managed, find
 from bandit.outside import read as read_outside
-from bandit.prerequisites import FLAG
+from bandit.prerequisites import COHORT, FLAG
 from bandit.reporting import Reporting
 from bandit.shelf import Shelf
 from bandit.sqlite import SQLiteStore

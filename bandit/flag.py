@@ -105,6 +105,18 @@ class Flag(Owned, Scheduled):
     environments: dict[Key, FlagEnvironment] = Field(default_factory=dict, max_length=100)
     salt: Text = Field(default="", description="Seeds the hashes of splits and percentages; unset: the key.")
 
+    @property
+    def conditions(self) -> dict[str, Condition]:
+        """Every condition, by the field that it was given in."""
+        places = {"rules": self.rules}
+        places |= {f"environments.{name}.rules": one.rules or [] for name, one in self.environments.items()}
+        return {
+            f"{place}[{number}].when": rule.when
+            for place, rules in places.items()
+            for number, rule in enumerate(rules)
+            if rule.when is not None
+        }
+
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, given: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pydantic import ValidationError
 
-from bandit.cohort import COHORT, Cohort
+from bandit.cohort import Cohort
 from bandit.conditions import Condition
 from bandit.decision import ChooseRequest, Decision
 from bandit.documents import all_of
@@ -16,7 +16,7 @@ from bandit.flag import Flag
 from bandit.flag_decisions import NeedsUnit, decide, foresee
 from bandit.matcher import Predicate, compiled
 from bandit.memory import Memory
-from bandit.prerequisites import FLAG
+from bandit.prerequisites import COHORT, FLAG
 from bandit.settings import current
 
 NOTHING: Attributes = {}

@@ -10,6 +10,7 @@ from typing import Literal
 from bandit.errors import MultiarmError
 from bandit.journal import MOST_WAITING, Journal
 from bandit.model import Model
+from bandit.outbox import CLAIM_SECONDS
 from bandit.sqlite import SCHEMA
 from bandit.store import Reader
 
@@ -94,10 +95,10 @@ def _ticker(ticked_at: float | None) -> Component:
 
 
 def _deliveries(reader: Reader, now: float) -> Component:
-    oldest = reader.outbox(now, 1)
+    oldest = reader.outbox(now, 1, CLAIM_SECONDS)
     if not oldest:
         return Component(name="deliveries", status="ok", reason="none is due")
-    late = now - (oldest[0].due_at or now)
+    late = max(0.0, now - (oldest[0].due_at or now))
     reason = f"the one that has waited longest, through {oldest[0].channel!r}, was due {late:.0f} s ago"
     return Component(name="deliveries", status=_grade(late, LATE_SECONDS), reason=reason)
 

@@ -7,7 +7,6 @@ from pydantic import ValidationError
 
 from bandit import settings
 from bandit.actor import By
-from bandit.cohort import check_cohorts
 from bandit.difference import written
 from bandit.errors import FieldError, InvalidInput, WrongState
 from bandit.experiment import Analysis, Experiment, Status, StoredExperiment
@@ -15,6 +14,7 @@ from bandit.guards import renewed
 from bandit.layers import check_layer
 from bandit.memory import Memory
 from bandit.model import Model
+from bandit.prerequisites import check_cohorts
 from bandit.rollout import begun
 from bandit.running import Running
 from bandit.store import Change, ExperimentRow
@@ -61,9 +61,9 @@ def create(memory: Memory, experiment: Experiment, by: By, now: float) -> Stored
         raise WrongState(f"experiment {experiment.key!r} exists already")
     owner = experiment.owner or by.actor.owner or ""
     by.actor.check(owner)
-    given = {**definition(experiment), "analysis": settings.with_defaults(memory, experiment)}
+    given = {**definition(experiment), "analysis": settings.with_defaults(settings.current(memory), experiment)}
     stored = StoredExperiment.model_validate({**given, "owner": owner, "created_at": now})
-    check_cohorts(memory, stored.conditions)
+    check_cohorts(memory, stored.conditions, {})
     number = max([reader.last_experiment(), *memory.by_id]) + 1  # the store knows only what is written
     memory.batch.experiments[number] = ExperimentRow(
         number, stored.key, stored.model_dump_json(exclude={"epoch"}), stored.status
@@ -133,7 +133,8 @@ def update(memory: Memory, key: str, changes: Mapping[str, Any], by: By, now: fl
     try:
         new = StoredExperiment.model_validate({**old.model_dump(mode="json", exclude=_derived(old)), **changes})
         if "analysis" in changes:
-            new = new.model_copy(update={"analysis": Analysis.model_validate(settings.with_defaults(memory, new))})
+            analysis = settings.with_defaults(settings.current(memory), new)
+            new = new.model_copy(update={"analysis": Analysis.model_validate(analysis)})
     except ValidationError as error:
         _refuse(old, set(changes) - _changeable(old) - {"metrics"})  # what follows from a field may fit it no more
         raise InvalidInput.of(error) from error
@@ -142,7 +143,7 @@ def update(memory: Memory, key: str, changes: Mapping[str, Any], by: By, now: fl
     check_methods(new)
     check_times(new, now, old)
     _refuse(old, _frozen(old, new))
-    check_cohorts(memory, new.conditions)
+    check_cohorts(memory, new.conditions, old.conditions)
     new = renewed(old, new, running.epoch + 1)
     running = memory.replace(running, new)
     weighing = ("policy", "reweight", "variants", "cost", "segments", "guardrails")

@@ -11,6 +11,7 @@ from bandit import (
     conclusion,
     erasure,
     lifecycle,
+    settings,
     trips,
     validation,
 )
@@ -71,9 +72,9 @@ class Managing(Operating):
 
     def validate(self, definition: Experiment | Mapping[str, Any]) -> Validation:
         """What is wrong with a definition, so that `create` would refuse it, and what is unwise; nothing is created."""
-        found = validation.validate(definition, self._clock())
         given = lifecycle.definition(definition) if isinstance(definition, Experiment) else definition
         with self.reading() as reader:
+            found = validation.validate(definition, self._clock(), settings.read(reader, self._memory.outside))
             return validation.in_store(found, given, reader, current())
 
     def start(self, key: str, *, idempotency_key: str | None = None) -> StoredExperiment:

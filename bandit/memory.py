@@ -21,7 +21,18 @@ from bandit.errors import InvalidInput, NotFound, StoreUnusable, WrongState
 from bandit.experiment import StoredExperiment
 from bandit.learner import Cadence
 from bandit.running import EVERYONE, Running
-from bandit.store import Batch, Change, DecisionRow, DrawRow, EpochRow, ExperimentRow, OutcomeRow, Standing, Store
+from bandit.store import (
+    Alert,
+    Batch,
+    Change,
+    DecisionRow,
+    DrawRow,
+    EpochRow,
+    ExperimentRow,
+    OutcomeRow,
+    Standing,
+    Store,
+)
 from bandit.trial import Drawn, Outcome, Record, moments
 from policies import COLUMNS
 from policies.kernel import Array
@@ -59,7 +70,7 @@ class Memory:
         self._seen = bytearray(SEEN_BITS >> 3)
         self.alone = True
         self._cadences: dict[int, Cadence] = {}
-        self.attended_at = -math.inf
+        self.attended_at = math.inf
         self.reviews: set[str] = set()
         self.reviewed: dict[int, tuple[int, float]] = {}
         self.serial = 0
@@ -217,7 +228,7 @@ class Memory:
             self._note_changes(running, now)
 
     def _note_changes(self, running: Running, now: float) -> None:
-        """Notes, once, what the alarm has found."""
+        """Notes, and tells, once, what the alarm has found."""
         alarm, status = running.experiment.alarm, running.experiment.status
         for arm, span in running.learner.since.items():
             token = f"alarm {running.id} {arm} {span}"
@@ -232,6 +243,8 @@ class Memory:
                 self.batch.changes.append(
                     Change("experiment", key, "alarm", "alarm", now, status, status, detail, token)
                 )
+                body = {"variant": running.keys[arm], "since": span * alarm.span, "forgotten": alarm.restart}
+                self.batch.alerts.append(Alert(now, "anomaly", key, "warning", detail, to_json(body).decode()))
 
     def allocation(self, running: Running, mask: str, now: float) -> Allocation:
         """What the current epoch draws from for a mask, logged when it is first asked for.

@@ -17,7 +17,8 @@ from bandit.store import Alert, Batch, Delivery
 
 MOST_TRIES = 14
 FIRST_PAUSE_SECONDS = 10.0
-CLAIM_SECONDS = 60.0  # twice as long as a try may take
+CLAIM_SECONDS = 60.0
+"""Twice as long as a try may take, and longer than the pause after the first."""
 MOST_ERROR_LETTERS = 500
 
 
@@ -52,7 +53,7 @@ def claim(memory: Memory, most: int, now: float) -> list[Claim]:
     channels = all_of(memory, CHANNEL)
     reader = memory.store.reader()
     claims = []
-    for delivery in reader.outbox(now, most):
+    for delivery in reader.outbox(now, most, CLAIM_SECONDS):
         channel, alert = channels.get(delivery.channel), reader.alert(delivery.alert)
         if channel is None or alert is None:
             _keep(memory, delivery._replace(due_at=None, error="given up: the channel was removed"))

@@ -1,13 +1,18 @@
-"""What flags and experiments demand of each other: checked before a flag is written, and before one is removed."""
+"""What flags, cohorts and experiments demand of each other: checked before one is written, or removed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from bandit.cohort import Cohort, named, unknown
+from bandit.conditions import Condition
 from bandit.documents import Kind, all_of
 from bandit.errors import InvalidInput, NotFound, WrongState
+from bandit.experiment import StoredExperiment
 from bandit.flag import Flag
-from bandit.memory import Memory
+from bandit.memory import Memory, parse
 
 LONGEST_CHAIN = 20
+DECIDING = ("draft", "running", "paused")
+"""What an experiment is that decides, or still may."""
 
 
 def check(memory: Memory, flag: Flag) -> None:
@@ -37,6 +42,49 @@ def check(memory: Memory, flag: Flag) -> None:
         _check_chain(flags, flag)
     if flag.experiment is not None:
         _check_experiment(memory, flag, flag.experiment)
+    before = all_of(memory, FLAG).get(flag.key)
+    check_cohorts(memory, flag.conditions, before.conditions if before else {})
+
+
+def check_cohorts(memory: Memory, conditions: Mapping[str, Condition], before: Mapping[str, Condition]) -> None:
+    """Checks that the cohorts exist which conditions name that are new.
+
+    Args:
+        memory: Where they are.
+        conditions: By the field in which each was given.
+        before: What they were, so that what names a cohort that is gone can still be changed, and turned off.
+
+    Raises:
+        InvalidInput: A cohort does not exist; every field that names one is named.
+    """
+    known, old = all_of(memory, COHORT), {key for _, key in named(before)}
+    if errors := unknown(conditions, lambda key: key in known or key in old):
+        raise InvalidInput("; ".join(f"{field}: {message}" for field, message in errors), errors)
+
+
+def release_cohort(memory: Memory, cohort: Cohort) -> None:
+    """Checks that neither a flag nor an experiment which decides, or still may, names a cohort.
+
+    Raises:
+        WrongState: One does.
+    """
+    users = [f"flag {flag.key!r}" for flag in all_of(memory, FLAG).values() if _names(flag.conditions, cohort)]
+    users += [f"experiment {one.key!r}" for one in _targeting(memory) if _names(one.conditions, cohort)]
+    if users:
+        raise WrongState(f"cohort {cohort.key!r} is named by {', '.join(users[:20])}")
+
+
+def _names(conditions: Mapping[str, Condition], cohort: Cohort) -> bool:
+    return any(key == cohort.key for _, key in named(conditions))
+
+
+def _targeting(memory: Memory) -> Iterator[StoredExperiment]:
+    """The experiments that decide, or still may, and name a cohort, the uncommitted included."""
+    fresh = memory.batch.experiments
+    for row, standing in memory.store.reader().experiments():
+        if row.id not in fresh and row.status in DECIDING and '"in_cohort"' in row.definition:
+            yield parse(row, standing)
+    yield from (memory.by_id[number].experiment for number, row in fresh.items() if row.status in DECIDING)
 
 
 def release(memory: Memory, flag: Flag) -> None:
@@ -107,3 +155,4 @@ def _check_experiment(memory: Memory, flag: Flag, key: str) -> None:
 
 
 FLAG = Kind("flag", Flag, check, release)
+COHORT = Kind("cohort", Cohort, release=release_cohort)

@@ -111,10 +111,11 @@ class SQLiteReader:
         sql = f"SELECT {columns} FROM deliveries WHERE alert IN ({places}) ORDER BY alert, channel"
         return [Delivery(*row) for row in self._read(sql, alerts)]
 
-    def outbox(self, now: float, most: int) -> list[Delivery]:
+    def outbox(self, now: float, most: int, wait: float) -> list[Delivery]:
         columns = ", ".join(Delivery._fields)
-        sql = f"SELECT {columns} FROM deliveries WHERE due_at <= ? ORDER BY due_at LIMIT ?"
-        return [Delivery(*row) for row in self._read(sql, (now, most))]
+        due = "due_at <= ? OR due_at > ? + ? * (1 << max(tries - 1, 0))"
+        sql = f"SELECT {columns} FROM deliveries WHERE due_at IS NOT NULL AND ({due}) ORDER BY due_at LIMIT ?"
+        return [Delivery(*row) for row in self._read(sql, (now, now, wait, most))]
 
     def awake(self, now: float, most: int) -> list[int]:
         sql = "SELECT id FROM experiments WHERE wake_at <= ? ORDER BY wake_at LIMIT ?"

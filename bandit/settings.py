@@ -148,9 +148,8 @@ def merged(outside: Outside, kept: Mapping[str, Any]) -> Settings:
         raise StoreUnusable(f"the stored settings are not understood: {InvalidInput.of(error).detail}") from error
 
 
-def with_defaults(memory: Memory, experiment: Experiment) -> dict[str, Any]:
+def with_defaults(settings: Settings, experiment: Experiment) -> dict[str, Any]:
     """An experiment's analysis as JSON values, with the settings' values for what it leaves open."""
     analysis = experiment.analysis
-    settings, given = current(memory), analysis.model_fields_set
-    ours = {name: getattr(settings, name) for name in OF_NEW_EXPERIMENTS if name not in given}
+    ours = {name: getattr(settings, name) for name in OF_NEW_EXPERIMENTS if name not in analysis.model_fields_set}
     return analysis.model_dump(mode="json") | ours

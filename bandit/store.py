@@ -324,8 +324,12 @@ class Reader(Protocol):
     def deliveries(self, alerts: Sequence[int]) -> list[Delivery]:
         """The deliveries of alerts, by number and channel."""
 
-    def outbox(self, now: float, most: int) -> list[Delivery]:
-        """Deliveries that are due by `now`, the earliest first, `most` at most."""
+    def outbox(self, now: float, most: int, wait: float) -> list[Delivery]:
+        """Deliveries that are due by `now`, the earliest first, `most` at most.
+
+        So are those that would have to wait for longer than `wait` seconds, or twice that for each try after the first:
+        the clock was set back.
+        """
 
     def awake(self, now: float, most: int) -> list[int]:
         """Experiments that want to be looked at by `now`, the earliest first, `most` at most."""

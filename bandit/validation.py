@@ -9,9 +9,10 @@ from bandit import lifecycle
 from bandit.actor import Actor
 from bandit.cohort import unknown
 from bandit.errors import InvalidInput, MultiarmError
-from bandit.experiment import Experiment
+from bandit.experiment import Analysis, Experiment
 from bandit.model import Model
 from bandit.sample_size import SampleSize
+from bandit.settings import Settings, with_defaults
 from bandit.store import Reader
 from bandit.underpowered import needed, power_warnings
 from policies import Fixed
@@ -34,12 +35,13 @@ class Validation(Model):
     )
 
 
-def validate(definition: Experiment | Mapping[str, Any], now: float) -> Validation:
+def validate(definition: Experiment | Mapping[str, Any], now: float, settings: Settings) -> Validation:
     """Looks through a definition; nothing that is stored is read.
 
     Args:
         definition: Of an experiment.
         now: Seconds since 1970.
+        settings: What they say of new experiments is taken where the definition says nothing.
     """
     try:
         experiment = definition if isinstance(definition, Experiment) else Experiment.model_validate(definition)
@@ -49,6 +51,8 @@ def validate(definition: Experiment | Mapping[str, Any], now: float) -> Validati
         return _wrong(InvalidInput.of(error))
     except InvalidInput as error:
         return _wrong(error)
+    analysis = Analysis.model_validate(with_defaults(settings, experiment))
+    experiment = experiment.model_copy(update={"analysis": analysis})
     found = [*_variants(experiment), *_learning(experiment), *_metrics(experiment), *_duration(experiment, now)]
     sample_size, power = needed(experiment)
     found += power if sample_size is None else power_warnings(experiment, sample_size)

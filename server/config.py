@@ -3,12 +3,16 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from bandit.errors import MultiarmError
-from server.keys import opened
+from server.opened import changed, opened
+
+if TYPE_CHECKING:
+    from bandit import Engine
+    from bandit.configuration import Listed
 
 _DB = click.option("--db", default="multiarm.db", show_default=True, type=click.Path(), help="SQLite file.")
 _CONFIG = click.option("--config", type=click.Path(), help="TOML file.  [default: MULTIARM_CONFIG, or none]")
@@ -52,10 +56,11 @@ def change(name: str, value: str, db: str, config: str | None) -> None:
     """Store VALUE for the setting NAME: true or false, a number, a text, or a list as in TOML."""
     from bandit.outside import parse
 
-    with opened(db, new=True, config=config) as engine:
+    def store(engine: "Engine") -> "Listed":
         _check([name])
-        engine.settings.update({name: parse(name, value)})
-        _say(engine, [name])
+        return engine.settings.update({name: parse(name, value)})
+
+    _say(changed(db, store, config=config), [name])
 
 
 @config.command()
@@ -65,8 +70,8 @@ def change(name: str, value: str, db: str, config: str | None) -> None:
 def reset(names: Sequence[str], db: str, config: str | None) -> None:
     """Forget what is stored of the settings named, or of all."""
     with opened(db, config=config) as engine:
-        engine.settings.reset(*names)
-        _say(engine, names)
+        found = engine.settings.reset(*names)
+    _say(found, names)
 
 
 @config.command(name="export")
@@ -100,9 +105,7 @@ def read(file: str, db: str, config: str | None) -> None:
         values = from_file(Path(file))
     except MultiarmError as error:
         raise click.ClickException(error.detail) from None
-    with opened(db, new=True, config=config) as engine:
-        engine.settings.update(values)
-        _say(engine, list(values))
+    _say(changed(db, lambda engine: engine.settings.update(values), config=config), list(values))
 
 
 def _check(names: Sequence[str]) -> None:
@@ -111,8 +114,8 @@ def _check(names: Sequence[str]) -> None:
     check_names(dict.fromkeys(names))
 
 
-def _say(engine: Any, names: Sequence[str]) -> None:
+def _say(found: "Listed", names: Sequence[str]) -> None:
     """Shows what the settings named are now."""
-    for one in engine.settings.list():
+    for one in found:
         if one.name in names:
             click.echo(f"{one.name} = {json.dumps(one.value)} ({one.source})")

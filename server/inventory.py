@@ -1,20 +1,15 @@
 """The commands `multiarm list` and `multiarm audit`: which experiments a file has, and who changed what in it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, get_args
 
 import click
-from pydantic import ValidationError
 
 from bandit import listing
 from bandit.audit import AuditLine, AuditQuery, read
-from bandit.errors import InvalidInput, MultiarmError
 from bandit.experiment import Status, Type
-from bandit.sqlite import SQLiteStore
-from bandit.store import Reader
 from server.report import aligned
+from server.stored import reading
 
 _DB = click.option("--db", default="multiarm.db", show_default=True, type=click.Path(), help="SQLite file; only read.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
@@ -30,7 +25,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead
 @_JSON
 def every(*, db: str, as_json: bool, **filters: Any) -> None:
     """List the experiments of a file, the oldest first."""
-    with _opened(db) as reader:
+    with reading(db) as reader:
         found = listing.every(reader, listing.Query.model_validate(filters))
     if as_json:
         click.echo(listing.Page(experiments=found, next=None).model_dump_json(indent=2))
@@ -47,7 +42,7 @@ def every(*, db: str, as_json: bool, **filters: Any) -> None:
 @_JSON
 def audit(*, key: str | None, db: str, kind: str | None, limit: int, as_json: bool) -> None:
     """Show who changed what, the newest change first; of KEY, or of everything."""
-    with _opened(db) as reader:
+    with reading(db) as reader:
         found = read(reader, AuditQuery(kind=kind, key=key, limit=limit))
     if as_json:
         click.echo(found.model_dump_json(indent=2))
@@ -66,23 +61,3 @@ def _told(line: AuditLine) -> str:
 
 def _time(at: float | None) -> str:
     return "-" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-@contextmanager
-def _opened(db: str) -> Iterator[Reader]:
-    """A reader of one moment of a file.
-
-    Raises:
-        ClickException: It cannot be read, or what is asked of it is not allowed.
-    """
-    try:
-        store = SQLiteStore(db, read_only=True)
-        try:
-            with store.snapshot() as reader:
-                yield reader
-        finally:
-            store.close()
-    except ValidationError as error:
-        raise click.UsageError(InvalidInput.of(error).detail) from None
-    except MultiarmError as error:
-        raise click.ClickException(error.detail) from None

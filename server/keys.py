@@ -1,15 +1,13 @@
 """The command `multiarm keys`: API keys of a database, made where it lies."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import click
 
 from bandit.keys import APIKey, Scope
+from server.opened import changed, opened
 from server.report import aligned
 
 _DB = click.option("--db", default="multiarm.db", show_default=True, type=click.Path(), help="SQLite file.")
@@ -34,8 +32,8 @@ def create(scope: str, owner: str, expires: str | None, rate: float | None, db: 
     A key for decide may choose and reward, one for read may look; one for manage does both and manages experiments and
     flags of its owner; one for admin manages everybody's, keys and settings.
     """
-    with opened(db, new=True) as engine:
-        issued = engine.keys.create({"scope": scope, "owner": owner, "expires": expires, "rate": rate})
+    asked = {"scope": scope, "owner": owner, "expires": expires, "rate": rate}
+    issued = changed(db, lambda engine: engine.keys.create(asked))
     if as_json:
         click.echo(issued.model_dump_json())
     else:
@@ -65,25 +63,6 @@ def revoke(key: str, db: str) -> None:
     with opened(db) as engine:
         revoked = engine.keys.revoke(key)
     click.echo(f"The key {revoked.id} of {revoked.owner} is revoked.")
-
-
-@contextmanager
-def opened(db: str | None, *, new: bool = False, config: str | None = None) -> Iterator[Any]:
-    """An engine for a command, on a file that must be there unless it may be `new`; None is on none.
-
-    Raises:
-        ClickException: The file is not there or cannot be used, or what was asked is refused.
-    """
-    from bandit import Engine, MultiarmError
-    from bandit.actor import acting
-
-    if db is not None and not new and not Path(db).exists():
-        raise click.ClickException(f"{db}: there is no such file")
-    try:
-        with Engine(db, config=config) as engine, acting("command line"):
-            yield engine
-    except MultiarmError as error:
-        raise click.ClickException(error.detail) from None
 
 
 def _row(key: APIKey, now: float) -> list[str]:

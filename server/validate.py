@@ -1,6 +1,7 @@
 """The command `multiarm validate`: what is wrong with a definition in a file, and what is unwise about it."""
 
 import json
+import os
 import time
 import tomllib
 from pathlib import Path
@@ -8,21 +9,43 @@ from typing import Any
 
 import click
 
-from bandit.validation import Remark, Validation, validate
+from bandit import settings
+from bandit.actor import current
+from bandit.errors import MultiarmError
+from bandit.outside import read
+from bandit.validation import Remark, Validation, in_store, validate
+from server.stored import reading
 
 
 @click.command("validate")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--db", type=click.Path(), help="SQLite file whose settings, keys and cohorts count; only read.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @click.pass_context
-def command(context: click.Context, *, file: Path, as_json: bool) -> None:
+def command(context: click.Context, *, file: Path, db: str | None, as_json: bool) -> None:
     """Say what is wrong with the definition of an experiment in FILE, JSON or TOML, and what is unwise.
 
-    Exits with 0 if it would be taken, 1 if not, 2 if the file cannot be read. Nothing is created.
+    Exits with 0 if it would be taken, 1 if not, 2 if a file cannot be read. Nothing is created.
     """
-    found = validate(_read(file), time.time())
+    try:
+        found = _validated(_read(file), db)
+    except click.ClickException as error:
+        error.show()
+        context.exit(2)
     click.echo(found.model_dump_json(indent=2) if as_json else _text(found))
     context.exit(1 if found.errors else 0)
+
+
+def _validated(given: dict[str, Any], db: str | None) -> Validation:
+    try:
+        outside = read(None, os.environ)
+        if db is None:
+            return validate(given, time.time(), settings.merged(outside, {}))
+    except MultiarmError as error:
+        raise click.ClickException(error.detail) from None
+    with reading(db) as reader:
+        found = validate(given, time.time(), settings.read(reader, outside))
+        return in_store(found, given, reader, current())
 
 
 def _read(file: Path) -> dict[str, Any]:

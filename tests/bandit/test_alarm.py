@@ -85,6 +85,7 @@ def test_a_bandit_starts_anew_where_its_arms_have_changed(tmp_path, clock, resta
     rng = np.random.default_rng(4)
     path = tmp_path / "x.db"
     with Engine(path, clock=clock, seed=1) as engine:
+        engine.channels.create({"key": "log", "type": "log"})
         engine.create(definition(alarm={"span": "1d", "restart": restart}))
         engine.start("x")
         play(engine, clock, 20, {"a": 0.5, "b": 0.3}, rng)
@@ -96,6 +97,11 @@ def test_a_bandit_starts_anew_where_its_arms_have_changed(tmp_path, clock, resta
         assert len(changes) == 1
         assert "'a'" in changes[0].detail
         assert ("nothing was forgotten" in changes[0].detail) != restart
+        (alert,) = engine.alerts.list("anomaly", "x").alerts
+        assert (alert.severity, alert.message, alert.at) == ("warning", changes[0].detail, changes[0].at)
+        assert (alert.detail["variant"], alert.detail["forgotten"]) == ("a", restart)
+        assert 0.0 < clock.now - alert.detail["since"] <= 9 * 86_400.0
+        assert [kept.channel for kept in alert.deliveries] == ["log"]
         assert engine.verify() == []
         weights = [variant.weight for variant in engine.results("x").variants]
     with Engine(path, clock=clock, seed=1) as engine:  # a restart finds the same

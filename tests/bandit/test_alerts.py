@@ -202,6 +202,24 @@ def test_what_was_claimed_by_a_worker_that_died_is_sent_later(path, clock, recei
         assert deliveries(engine)[0].tries == 2
 
 
+@pytest.mark.parametrize("tries", [1, 4])
+def test_after_the_clock_was_set_back_it_is_not_waited_for(path, clock, receiver, tries):
+    receiver.script = [500] * tries
+    with Engine(path, clock=clock) as engine:
+        engine.channels.create(hook(receiver))
+        alert(engine)
+        for _ in range(tries):
+            engine.deliver()
+            clock.now += outbox.FIRST_PAUSE_SECONDS * 2.0**tries
+        clock.now -= outbox.FIRST_PAUSE_SECONDS * 2.0**tries + 1.0
+        engine.deliver()
+        assert len(receiver.got) == tries  # a second is no reason not to wait
+    clock.now -= 365 * 86400.0
+    with Engine(path, clock=clock) as engine:
+        engine.deliver()
+        assert (len(receiver.got), deliveries(engine)[0].status) == (tries + 1, "delivered")
+
+
 def test_a_worker_that_was_late_does_not_undo_what_another_did(path, clock, receiver):
     with Engine(path, clock=clock) as engine:
         engine.channels.create(hook(receiver))

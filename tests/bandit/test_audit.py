@@ -46,6 +46,38 @@ def test_it_is_read_by_what_was_changed_and_in_pages(engine):
     assert rest.next is None
 
 
+def test_documents_say_what_each_field_was_and_is(engine):
+    engine.cohorts.create({"key": "vip", "units": ["ann"]})
+    engine.cohorts.update("vip", {"units": ["ann", "bob"]})
+    rule = {"name": "vip", "when": {"operator": "in_cohort", "value": "vip"}, "variant": "on"}
+    engine.flags.create({"key": "switch", "type": "boolean", "variants": {"on": True, "off": False}, "rules": [rule]})
+    engine.flags.update("switch", {"enabled": False, "rules": [{**rule, "variant": "off"}], "overrides": {"bob": "on"}})
+    engine.flags.update("switch", {"enabled": False})
+    lines = [line for line in reversed(engine.audit().changes) if line.action == "update"]
+    told = [{name: (one.before, one.after) for name, one in line.fields.items()} for line in lines]
+    assert told == [
+        {"units[1]": (None, "bob")},
+        {"enabled": (True, False), "overrides.bob": (None, "on"), "rules[0].variant": ("on", "off")},
+        {},
+    ]
+    assert {line.detail for line in lines} == {""}
+    engine.erase("bob")
+    assert "bob" not in engine.audit().model_dump_json()
+
+
+def test_where_alerts_go_is_not_told(engine):
+    """Whoever may read may read the log, and only administrators channels, whose URLs may hold passwords."""
+    secret = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    engine.channels.create({"key": "ops", "type": "webhook", "url": "https://hook.example/one", "secret": secret})
+    engine.channels.update("ops", {"url": "https://hook.example/two", "enabled": False})
+    engine.channels.update("ops", {"secret": secret.swapcase().replace("WHSEC", "whsec")})
+    (line, earlier, _) = engine.audit("channel").changes
+    fields = {name: (one.before, one.after) for name, one in earlier.fields.items()}
+    assert fields == {"enabled": (True, False), "url": ("(not told)", "(not told), another")}
+    assert list(line.fields) == ["secret"]
+    assert all(text not in engine.audit().model_dump_json() for text in ("hook.example", secret[6:]))
+
+
 def test_a_cursor_that_is_none_is_refused(engine):
     with pytest.raises(InvalidInput, match="cursor: 'x' given"):
         engine.audit(cursor="x")

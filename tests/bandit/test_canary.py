@@ -173,6 +173,28 @@ def test_clocks_that_jump(engine, clock):
     assert [share for _, share in actions(engine)] == [0.1, 0.5, 1.0]
 
 
+def test_a_restart_with_the_clock_set_back_in_the_middle(tmp_path, clock):
+    """The step that was under way is neither lost nor repeated, and lasts at most its dwell again."""
+    path, year = tmp_path / "x.db", 365 * 86400.0
+    with Engine(path, clock=clock, seed=7) as engine:
+        begin(engine, canary())
+        serve(engine, units("a"), {})
+        tick(engine, clock, 61.0)
+        serve(engine, units("b"), {})
+        tick(engine, clock, 30.0)
+        assert stands(engine) == ("progressing", 0.5)
+    clock.now -= year
+    with Engine(path, clock=clock, seed=8) as engine:
+        tick(engine, clock)
+        assert stands(engine) == ("progressing", 0.5)
+        assert engine.rollout("x").remaining == 60.0
+        tick(engine, clock, 59.0)
+        assert stands(engine) == ("progressing", 0.5)
+        tick(engine, clock, 2.0)
+        assert actions(engine) == [("start", 0.1), ("advance", 0.5), ("advance", 1.0)]
+        assert engine.verify() == []
+
+
 def test_a_paused_experiment_waits(engine, clock):
     begin(engine, canary())
     serve(engine, units("a"), {})

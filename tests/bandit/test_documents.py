@@ -94,7 +94,7 @@ def test_what_belongs_to_another_may_not_be_managed(engine, notes):
         logged = [
             (change.action, change.actor, change.detail) for _, change in reader.changes("note", "a", 1 << 62, 10)
         ]
-    assert logged == [("update", "root", "text"), ("create", "ann@home", "")]
+    assert logged == [("update", "root", '{"text": ["", "anyone\'s"]}'), ("create", "ann@home", "")]
 
 
 def test_processes_see_what_others_change(tmp_path):

@@ -159,8 +159,31 @@ def test_cohorts(engine):
         "bob": False,
         "eve": True,
     }
-    engine.cohorts.remove("vip")
-    assert engine.choose("copy", "eve").reason == "not_targeted"
+    with pytest.raises(WrongState, match="cohort 'vip' is named by experiment 'copy'"):
+        engine.cohorts.remove("vip")
+
+
+def test_a_cohort_is_removed_when_nothing_names_it_any_more(tmp_path):
+    """Whichever process was told of what names it, and whether that was read back from the store or not."""
+    naming = {"operator": "in_cohort", "value": "vip"}
+    rule = {"name": "vip", "when": {"not": naming}, "variant": "on"}
+    flag = {"key": "switch", "type": "boolean", "variants": {"on": True}}
+    with Engine(tmp_path / "d.db") as one, Engine(tmp_path / "d.db") as other:
+        one.cohorts.create({"key": "vip", "units": ["ann"]})
+        one.create(define("draft", segments=[{"when": naming, "weights": {"short": 1}}], type="ab_test"))
+        split(one, targeting={"any": [GERMAN, naming]})
+        other.flags.create({**flag, "environments": {"staging": {"rules": [rule]}}})
+        for engine in (one, other):
+            with pytest.raises(WrongState, match=r"named by flag 'switch', experiment 'draft', experiment 'copy'$"):
+                engine.cohorts.remove("vip")
+        other.flags.update("switch", {"environments": {}})
+        one.update("copy", {"targeting": GERMAN})
+        with pytest.raises(WrongState, match=r"named by experiment 'draft'$"):
+            other.cohorts.remove("vip")
+        one.archive("draft")
+        other.cohorts.remove("vip")
+        assert one.cohorts.list() == []
+        assert one.update("draft", {"name": "of what was"}).name == "of what was"
 
 
 def test_a_cohort_that_another_process_changes(tmp_path):

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from bandit import InvalidInput, NotFound, WrongState
+from bandit import InvalidInput, NotFound, WrongState, documents
 from bandit.flag import Flag
+from bandit.prerequisites import FLAG
 
 SWITCH = {"key": "switch", "type": "boolean", "variants": {"on": True, "off": False}, "default_variant": "off"}
 
@@ -115,6 +116,25 @@ def needs(*keys):
     return {"prerequisites": [{"flag": key, "variant": "on"} for key in keys]}
 
 
+def test_a_flag_names_cohorts_that_exist(engine):
+    naming = {"name": "vip", "when": {"operator": "in_cohort", "value": "vip"}, "variant": "on"}
+    with pytest.raises(InvalidInput, match=r"^rules\[0\].when.value: cohort 'vip' is unknown$"):
+        engine.flags.create(switch(key="a", rules=[naming]))
+    engine.flags.create(switch(key="a"))
+    with pytest.raises(InvalidInput, match=r"environments.test.rules\[0\].when.value: cohort 'vip' is unknown"):
+        engine.flags.update("a", {"environments": {"test": {"rules": [naming]}}})
+
+
+def test_a_flag_whose_cohort_is_gone_can_be_turned_off(engine):
+    """Former versions let a cohort go that was still named."""
+    naming = {"name": "vip", "when": {"operator": "in_cohort", "value": "vip"}, "variant": "on"}
+    engine.manage(lambda memory, by, now: documents.put(memory, FLAG, Flag(**switch(key="a", rules=[naming]))), None)
+    assert not engine.flags.update("a", {"enabled": False}).enabled
+    new = {"name": "new", "when": {"operator": "in_cohort", "value": "new"}, "variant": "on"}
+    with pytest.raises(InvalidInput, match=r"^rules\[1\].when.value: cohort 'new' is unknown$"):
+        engine.flags.update("a", {"rules": [naming, new]})
+
+
 def test_prerequisites_do_not_go_round(engine):
     for key in "abc":
         engine.flags.create(switch(key=key))
@@ -162,4 +182,4 @@ def test_every_change_is_in_the_audit_log(engine):
     engine.flags.remove("switch")
     with engine.reading() as reader:
         lines = [(line.action, line.detail) for _, line in reader.changes("flag", "switch", 1 << 62, 10)]
-    assert lines == [("remove", ""), ("update", "enabled"), ("create", "")]
+    assert lines == [("remove", ""), ("update", '{"enabled": [true, false]}'), ("create", "")]

@@ -6,8 +6,6 @@ import pytest
 from experiments import started, sums
 
 from bandit import Engine, InvalidInput, StoreUnusable
-from bandit.cohort import COHORT
-from bandit.shelf import Shelf
 
 SWITCH = {"key": "switch", "type": "boolean", "variants": {"on": True, "off": False}, "default_variant": "off"}
 ON = [{"name": "all", "variant": "on"}]
@@ -90,7 +88,7 @@ def test_an_environment_has_rules_of_its_own(engine, switch):
 
 
 def test_a_cohort_is_looked_up_when_it_changes(engine, switch):
-    cohorts = Shelf(engine, COHORT)
+    cohorts = engine.cohorts
     cohorts.create({"key": "beta", "units": ["u"]})
     condition = {"operator": "in_cohort", "value": "beta"}
     engine.flags.update("switch", {"rules": [{"name": "beta", "when": condition, "variant": "on"}]})

@@ -90,6 +90,37 @@ def test_a_start_that_is_refused_is_noted_and_alerted_once(engine, clock):
     assert engine.get("copy").status == "running"
 
 
+def test_a_start_whose_slice_was_taken_meanwhile_is_refused(engine, clock):
+    start = clock.now
+    half = {"key": "page", "lower": 0.0, "upper": 0.5}
+    engine.create(define("late", start_at=start + 10, layer={"key": "page", "lower": 0.4, "upper": 1.0}))
+    engine.create(define("early", layer=half))
+    engine.start("early")
+    run(engine, clock, start + 10, start + 11)
+    assert engine.get("late").status == "draft"
+    why = "[0.4, 1) of layer 'page' overlaps [0, 0.5), which 'early' has"
+    assert [line.detail for line in engine.audit(key="late").changes if line.action == "start_refused"] == [
+        f"experiment 'late': layer: {why}"
+    ]
+    (alert,) = alerts(engine)
+    assert (alert[2], alert[3], why in alert[4]) == ("late", "warning", True)
+    engine.stop("early")
+    run(engine, clock, start + 12)
+    assert engine.get("late").status == "draft"  # what was refused is not tried again by itself
+    engine.update("late", {"start_at": start + 20})
+    run(engine, clock, start + 20)
+    assert engine.get("late").status == "running"
+
+
+def test_two_that_are_to_start_at_once_do_not_share_a_slice(engine, clock):
+    start = clock.now
+    for key in ("one", "two"):
+        engine.create(define(key, start_at=start + 10, layer={"key": "page"}))
+    run(engine, clock, start + 10, start + 11)
+    assert [engine.get(key).status for key in ("one", "two")] == ["running", "draft"]
+    assert [line[1] for line in audited(engine, "two")] == ["create", "start_refused"]
+
+
 def test_a_clock_that_jumps_does_nothing_twice(engine, clock):
     start = clock.now
     engine.create(define(start_at=start + 10, plan={"days": 1}))

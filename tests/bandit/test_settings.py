@@ -87,6 +87,13 @@ def test_changes_are_in_the_audit_log_and_repeats_are_done_once(engine):
     with engine.reading() as reader:
         logged = [(one.key, one.action, one.actor) for _, one in reader.changes("setting", None, 1 << 62, 10)]
     assert logged == [(name, what, "ann@home") for what in ("reset", "set") for name in ("power", "alpha")]
+    told = [(line.key, line.fields["value"], line.detail) for line in engine.audit("setting").changes]
+    assert [(key, change.before, change.after, detail) for key, change, detail in told] == [
+        ("power", 0.9, 0.8, ""),
+        ("alpha", 0.1, 0.05, ""),
+        ("power", 0.8, 0.9, ""),
+        ("alpha", 0.05, 0.1, ""),
+    ]
     assert sources(engine) == {}
 
 

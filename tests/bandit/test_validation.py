@@ -67,6 +67,20 @@ def test_errors_name_their_field(engine, changes, field, said):
             engine.create({**SOUND, **changes})
 
 
+def test_what_is_left_open_is_what_creating_would_take(engine):
+    engine.settings.update({"power": 0.9, "minimum_days": 20, "minimum_units": 100_000, "minimum_effect": 0.05})
+    loose = {**SOUND, "metrics": [{"key": "buy"}], "plan": {"days": 10, "units": 90_000, "baseline": 0.1}}
+    found, stored = engine.validate(loose), engine.create(loose).analysis
+    said = {remark.field: remark.message for remark in found.warnings}
+    assert said["metrics[0].minimum_effect"].startswith("unset: 5% of the control")
+    assert said["analysis.minimum_days"].startswith("20, but it ends after 10")
+    assert said["analysis.minimum_units"].startswith("100000, but 90000 are planned")
+    assert found.sample_size.power == stored.power == 0.9
+    assert found.sample_size.relative_effect == pytest.approx(stored.minimum_effect)
+    given = engine.validate({**loose, "key": "own", "analysis": {"minimum_days": 5}})
+    assert "analysis.minimum_days" not in {remark.field for remark in given.warnings}
+
+
 def test_whose_it_would_be_is_checked(engine):
     with acting("ann", owner="shop"):
         assert engine.validate(SOUND).errors == []

@@ -129,6 +129,20 @@ def test_every_route_that_changes_an_experiment_refuses_another_owner(app, engin
     assert actors == ["root", "ann", ""]
 
 
+def test_every_route_that_changes_a_document_refuses_another_owner(app, engine):
+    engine.flags.create({"key": "mine", "owner": "ann", "type": "boolean", "variants": {"on": True}})
+    engine.cohorts.create({"key": "mine", "owner": "ann"})
+    before, token = (engine.flags.list(), engine.cohorts.list()), make(engine, "manage", "bob").token
+    met = []
+    for method, path, scope in served(app):
+        if scope == "manage" and path in ("/v1/flags/mine", "/v1/cohorts/mine"):
+            answer = ask(app, method, path, token, json={"description": "x"})
+            assert (answer.status_code, "belongs to 'ann'" in answer.json["detail"]) == (403, True), (method, path)
+            met.append((method, path))
+    assert len(met) == 4
+    assert (engine.flags.list(), engine.cohorts.list()) == before
+
+
 def test_what_an_owner_creates_is_the_owners(app, engine):
     token = make(engine, "manage", "bob").token
     assert ask(app, "POST", "/v1/experiments", token, json=DEFINITION).json["owner"] == "bob"

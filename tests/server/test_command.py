@@ -172,6 +172,26 @@ def test_a_definition_in_a_file_is_validated(tmp_path, changes, code, said):
     assert bool(found["errors"]) == (code == 1)
 
 
+def test_a_definition_is_held_against_a_database(db, tmp_path, monkeypatch):
+    file = tmp_path / "experiment.json"
+    file.write_text(json.dumps(SOUND | {"key": "copy", "targeting": {"operator": "in_cohort", "value": "vip"}}))
+    assert run("validate", str(file)).output == "a fixed split needs 3,841 units of each variant\n"
+    answer = run("validate", str(file), "--db", str(db))
+    assert (answer.exit_code, answer.output.splitlines()[:2]) == (
+        1,
+        ["error: key: experiment 'copy' exists already", "error: targeting.value: cohort 'vip' is unknown"],
+    )
+    with Engine(db) as engine:
+        engine.settings.update({"power": 0.9})
+    assert "needs 5,142 units" in run("validate", str(file), "--db", str(db)).output  # by hand, 5141.3
+    monkeypatch.setenv("MULTIARM_POWER", "0.9")
+    assert "needs 5,142 units" in run("validate", str(file)).output
+    for wrong in (tmp_path / "none.db", file):
+        assert run("validate", str(file), "--db", str(wrong)).exit_code == 2
+    monkeypatch.setenv("MULTIARM_POWER", "much")
+    assert run("validate", str(file)).exit_code == 2
+
+
 def test_a_definition_may_be_toml(tmp_path):
     file = tmp_path / "experiment.toml"
     file.write_text(
@@ -188,7 +208,7 @@ def test_a_definition_that_cannot_be_read_is_told(tmp_path, content):
     file = tmp_path / "experiment.json"
     file.write_bytes(content)
     answer = run("validate", str(file))
-    assert answer.exit_code == 1
+    assert answer.exit_code == 2
     assert "Could not open file" in answer.output
     assert run("validate", str(tmp_path / "nope")).exit_code == 2
 

@@ -1,0 +1,20 @@
+"""The command `multiarm erase`: a unit is forgotten."""
+
+import click
+
+from server.opened import opened
+
+
+@click.command()
+@click.argument("unit")
+@click.option("--kind", metavar="KIND", help="Only as a unit of this kind.  [default: everywhere]")
+@click.option("--db", default="multiarm.db", show_default=True, type=click.Path(), help="SQLite file.")
+def erase(unit: str, kind: str | None, db: str) -> None:
+    """Take the name of UNIT, and what tells of it, out of all that is stored, for good.
+
+    What was counted stays counted. Backups and archives made before still have it.
+    """
+    with opened(db) as engine:
+        erased = engine.erase(unit, kind)
+    where = f" of {', '.join(erased.experiments)}" if erased.experiments else ""
+    click.echo(f"erased from {erased.decisions:,} decisions{where}")

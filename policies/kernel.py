@@ -1,6 +1,7 @@
 """How a function becomes a kernel: the signatures and the one decorator that compiles.
 
-This module and `policies.cache`, which keeps the machine code, are all that knows the compiler.
+This module, `policies.address`, by which loops call kernels, and `policies.cache`, which keeps the machine code, are
+all that knows the compiler.
 """
 
 import inspect
@@ -15,6 +16,7 @@ from numba.core.typing.templates import Signature
 from numpy.typing import NDArray
 
 from policies import cache
+from policies.address import WithEntrance
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,7 +64,7 @@ def _exact(function: Callable[..., Any], signature: Signature) -> Any:
     given = tuple(inspect.signature(function).parameters)
     if tuple(parameter.lstrip("_") for parameter in given) != expected:
         raise TypeError(f"{name}: parameters ({', '.join(given)}) given, must be ({described})")
-    dispatcher = _compiled(function)
+    dispatcher = _compiled(function, pipeline_class=WithEntrance)
 
     # Numba calls this when no compiled version fits, and calls what it returns. Left alone it would compile another
     # version for any other types, which takes seconds in the middle of a decision.
@@ -78,7 +80,7 @@ def _exact(function: Callable[..., Any], signature: Signature) -> Any:
     return dispatcher
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
-    dispatcher: Any = numba.njit(error_model="numpy", nogil=True)(function)
+def _compiled(function: Callable[..., Any], **options: Any) -> Any:
+    dispatcher: Any = numba.njit(error_model="numpy", nogil=True, **options)(function)
     cache.keep(dispatcher, function)
     return dispatcher

@@ -53,7 +53,8 @@ def kernel(signature: Any) -> Any:
         TypeError: The function's parameters are not those of its signature, or, on a call, the arguments are not.
     """
     if isinstance(signature, FunctionType):
-        return _compiled(signature)
+        # Numba writes C entrances too, for functions that are passed as arguments. Nobody passes these.
+        return _compiled(signature, no_cfunc_wrapper=True)
     return lambda function: _exact(function, signature)
 
 

@@ -81,12 +81,16 @@ class WithEntrance(Compiler):
     def define_pipelines(self) -> Any:
         """Its passes."""
         define: Any = super().define_pipelines
-        pipelines = define()
-        for pipeline in pipelines:
-            pipeline.passes = [(_Lowering if each is NativeLowering else each, what) for each, what in pipeline.passes]
-            pipeline._finalized = False
-            pipeline.finalize()
-        return pipelines
+        return replace_lowering(define(), _Lowering)
+
+
+def replace_lowering(pipelines: Any, lowering: type) -> Any:
+    """The compiler's pipelines with another pass in place of the one that makes functions."""
+    for pipeline in pipelines:
+        pipeline.passes = [(lowering if each is NativeLowering else each, what) for each, what in pipeline.passes]
+        pipeline._finalized = False
+        pipeline.finalize()
+    return pipelines
 
 
 def _place(_typing: Any, kind: Any) -> Any:

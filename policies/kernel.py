@@ -1,7 +1,7 @@
 """How a function becomes a kernel: the signatures and the one decorator that compiles.
 
-This module, `policies.address`, by which loops call kernels, and `policies.cache`, which keeps the machine code, are
-all that knows the compiler.
+This module, `policies.part`, `policies.address`, by which loops call kernels, and `policies.cache`, which keeps the
+machine code, are all that knows the compiler.
 """
 
 import inspect
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from policies import cache
 from policies.address import WithEntrance
+from policies.part import part
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,6 +31,8 @@ SELECT: Signature = int64(float64[:, ::1], float64[::1], float64, float64[::1], 
 
 RECORD: Signature = types.void(float64[:, ::1], float64[::1], int64, float64, float64, float64, float64[::1])
 """`record(stats, context, arm, reward, propensity, weight, params)` adds a rewarded trial to the sums."""
+
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
 
 PARAMETERS = {
     WEIGHTS: ("stats", "context", "t", "params", "out"),
@@ -53,8 +56,10 @@ def kernel(signature: Any) -> Any:
         TypeError: The function's parameters are not those of its signature, or, on a call, the arguments are not.
     """
     if isinstance(signature, FunctionType):
-        # Numba writes C entrances too, for functions that are passed as arguments. Nobody passes these.
-        return _compiled(signature, no_cfunc_wrapper=True)
+        whole = _compiled(signature)
+        made = part(signature, whole, **OPTIONS)
+        made.digest = whole.digest
+        return made
     return lambda function: _exact(function, signature)
 
 
@@ -82,6 +87,6 @@ def _exact(function: Callable[..., Any], signature: Signature) -> Any:
 
 
 def _compiled(function: Callable[..., Any], **options: Any) -> Any:
-    dispatcher: Any = numba.njit(error_model="numpy", nogil=True, **options)(function)
+    dispatcher: Any = numba.njit(**OPTIONS, **options)(function)
     cache.keep(dispatcher, function)
     return dispatcher

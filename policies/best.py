@@ -12,7 +12,7 @@ Source: Scott, "A modern Bayesian look at the multi-armed bandit", Applied Stoch
 
 import numpy as np
 
-from policies.density import LOG, LOGIT, UPPER, beta_density, gamma_density, normal_density
+from policies.density import LOG, LOGIT, UPPER, beta_density, clear, gamma_density, normal_density
 from policies.integral import integrate
 from policies.kernel import Array, kernel
 from policies.panels import COLUMNS, mark
@@ -35,7 +35,7 @@ def best_beta(a: Array, b: Array, out: Array) -> float:
     for arm in range(arms):
         beta_density(a[arm], b[arm], densities[arm])
         mark(densities[arm], LOGIT)
-    out[:] = 0.0
+    clear(out)
     integrate(densities, -np.inf, LOGIT, out)
     return _scaled(out)
 
@@ -54,7 +54,7 @@ def best_gamma(shape: Array, rate: Array, out: Array) -> float:
     for arm in range(arms):
         gamma_density(shape[arm], rate[arm], densities[arm])
         mark(densities[arm], LOG)
-    out[:] = 0.0
+    clear(out)
     integrate(densities, -np.inf, LOG, out)
     return _scaled(out)
 
@@ -95,8 +95,10 @@ def best_normal(mean: Array, sd: Array, out: Array) -> float:
 @kernel
 def _scaled(out: Array) -> float:
     """Scale to a distribution; the sum before it."""
+    raw = 0.0
     for arm in range(out.shape[0]):
         out[arm] = max(out[arm], 0.0)
-    raw = out.sum()
-    out /= raw
-    return float(raw)
+        raw += out[arm]
+    for arm in range(out.shape[0]):
+        out[arm] /= raw
+    return raw

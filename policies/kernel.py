@@ -1,6 +1,7 @@
 """How a function becomes a kernel: the signatures and the one decorator that compiles.
 
-This module and `policies.cache`, which keeps the machine code, are all that knows the compiler.
+This module, `policies.part`, `policies.address`, by which loops call kernels, and `policies.cache`, which keeps the
+machine code, are all that knows the compiler.
 """
 
 import inspect
@@ -15,6 +16,8 @@ from numba.core.typing.templates import Signature
 from numpy.typing import NDArray
 
 from policies import cache
+from policies.address import WithEntrance
+from policies.part import part
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,6 +31,8 @@ SELECT: Signature = int64(float64[:, ::1], float64[::1], float64, float64[::1], 
 
 RECORD: Signature = types.void(float64[:, ::1], float64[::1], int64, float64, float64, float64, float64[::1])
 """`record(stats, context, arm, reward, propensity, weight, params)` adds a rewarded trial to the sums."""
+
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
 
 PARAMETERS = {
     WEIGHTS: ("stats", "context", "t", "params", "out"),
@@ -51,7 +56,10 @@ def kernel(signature: Any) -> Any:
         TypeError: The function's parameters are not those of its signature, or, on a call, the arguments are not.
     """
     if isinstance(signature, FunctionType):
-        return _compiled(signature)
+        whole = _compiled(signature)
+        made = part(signature, whole, **OPTIONS)
+        made.digest = whole.digest
+        return made
     return lambda function: _exact(function, signature)
 
 
@@ -62,7 +70,7 @@ def _exact(function: Callable[..., Any], signature: Signature) -> Any:
     given = tuple(inspect.signature(function).parameters)
     if tuple(parameter.lstrip("_") for parameter in given) != expected:
         raise TypeError(f"{name}: parameters ({', '.join(given)}) given, must be ({described})")
-    dispatcher = _compiled(function)
+    dispatcher = _compiled(function, pipeline_class=WithEntrance)
 
     # Numba calls this when no compiled version fits, and calls what it returns. Left alone it would compile another
     # version for any other types, which takes seconds in the middle of a decision.
@@ -78,7 +86,7 @@ def _exact(function: Callable[..., Any], signature: Signature) -> Any:
     return dispatcher
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
-    dispatcher: Any = numba.njit(error_model="numpy", nogil=True)(function)
+def _compiled(function: Callable[..., Any], **options: Any) -> Any:
+    dispatcher: Any = numba.njit(**OPTIONS, **options)(function)
     cache.keep(dispatcher, function)
     return dispatcher

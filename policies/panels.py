@@ -106,7 +106,8 @@ def _mark_wide(row: Array, scale: float) -> None:
     lower, upper = fallen(row, DROPS[0], -1.0, scale), fallen(row, DROPS[0], 1.0, scale)
     row[LOWER], row[UPPER] = lower, upper
     marks = row[MARK:]
-    marks[:] = upper
+    for i in range(MARKS):
+        marks[i] = upper
     marks[0], marks[1] = lower, row[CENTRE]
     used = 2
     for drop in DROPS[1:]:

@@ -7,8 +7,8 @@ import numpy as np
 from numba import float64, int64, types
 from numba.core.typing.templates import Signature
 
-from policies.address import at
-from policies.kernel import RECORD, Array, kernel
+from policies.address import at, place
+from policies.kernel import PARAMETERS, RECORD, Array, kernel
 from simulations.feedback import arrival
 from simulations.pending import ARM, DECIDED, DUE, FIELDS, PROPENSITY, REWARD, Order, pop, push
 
@@ -25,10 +25,14 @@ WAIT: Signature = int64(
     float64[:, ::1],
     types.npy_rng,
 )
+PARAMETERS[SEE] = ("entries", "order", "waiting", "now", "fade", "stats", "params", "record")
+PARAMETERS[WAIT] = (
+    *("entries", "order", "waiting", "now", "arm", "reward", "propensity", "context", "feedback", "rng"),
+)
 record_at: Any = at(RECORD)
 
 
-@kernel
+@kernel(SEE)
 def see(
     entries: Array, order: Order, waiting: int, now: float, fade: float, stats: Array, params: Array, record: int
 ) -> float:
@@ -36,11 +40,12 @@ def see(
     row = pop(entries, order, waiting)
     weight = fade ** (now - entries[row, DECIDED])
     arm, reward, propensity = int(entries[row, ARM]), entries[row, REWARD], entries[row, PROPENSITY]
-    record_at(record)(stats, entries[row, FIELDS:], arm, reward, propensity, weight, params)
+    context = place(entries[row, FIELDS:])
+    record_at(record)(place(stats), context, arm, reward, propensity, weight, place(params))
     return float(weight)
 
 
-@kernel
+@kernel(WAIT)
 def wait(
     entries: Array,
     order: Order,

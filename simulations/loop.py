@@ -12,7 +12,7 @@ from numba import boolean, float64, int64, types
 from numpy.typing import NDArray
 
 from policies import cache
-from policies.address import address, at
+from policies.address import address, at, place
 from policies.choice import draw as drawn
 from policies.kernel import RECORD, SELECT, WEIGHTS, Array, kernel
 from policies.record import add_trial
@@ -116,10 +116,14 @@ def play(
     arms = stats.shape[0]
     means, probabilities, counts = np.empty(arms), np.empty(arms), np.zeros(arms, np.int64)
     entries, order = np.empty((CHUNK, FIELDS + context.shape[0])), np.arange(CHUNK)
+    # What the kernels are called with: see `policies.address`.
+    sums, given, features, model = place(stats), place(params), place(context), place(world)
+    deciding, happening, rewarding = place(policy_rng), place(world_rng), place(reward_rng)
+    expected, chances, delays = place(means), place(probabilities), place(feedback)
     delayed, fading = feedback.shape[0] > 0, fade < 1.0
     waiting, hits, lost, greatest, propensity, trials, begun = 0, 0, 0.0, 0.0, 1.0, 0.0, 0
     if stationary:
-        advance(0.0, world, world_rng, context, means)
+        advance(0.0, model, happening, features, expected)
         greatest = greatest_of(means)
     # Most studies, apart from all that the others need: so it stays in registers, and takes two thirds of the time.
     simple = stationary and plain and not (exact or fading or delayed)
@@ -131,8 +135,8 @@ def play(
                 entries, order = grown(entries, order)
             if simple:
                 for step in range(begun, ended):
-                    arm = select(stats, context, trials, params, policy_rng)
-                    reward = draw(means[arm], arm, float(step), world, reward_rng) - origin
+                    arm = select(sums, features, trials, given, deciding)
+                    reward = draw(means[arm], arm, float(step), model, rewarding) - origin
                     counts[arm] += 1
                     add_trial(stats[arm], reward, 1.0, 1.0)
                     trials += 1.0
@@ -141,23 +145,25 @@ def play(
             for step in range(begun, ended):
                 now = float(step)
                 if not stationary:
-                    advance(now, world, world_rng, context, means)
+                    advance(now, model, happening, features, expected)
                     greatest = greatest_of(means)
                 if fading:
                     forget(stats, fade)
                     trials *= fade
                 while waiting > 0 and entries[order[0], DUE] <= now:
-                    trials += see_at(addresses[5])(entries, order, waiting, now, fade, stats, params, addresses[2])
+                    trials += see_at(addresses[5])(
+                        place(entries), place(order), waiting, now, fade, sums, given, addresses[2]
+                    )
                     waiting -= 1
 
                 if exact:
                     weights = weights_at(addresses[1])  # here, because there is none otherwise
-                    weights(stats, context, trials, params, probabilities)
+                    weights(sums, features, trials, given, chances)
                     arm = drawn(probabilities, policy_rng)
                     propensity = probabilities[arm]
                 else:
-                    arm = select(stats, context, trials, params, policy_rng)
-                reward = draw(means[arm], arm, now, world, reward_rng) - origin
+                    arm = select(sums, features, trials, given, deciding)
+                reward = draw(means[arm], arm, now, model, rewarding) - origin
                 counts[arm] += 1
                 if not stationary:
                     lost += greatest - means[arm]
@@ -167,11 +173,11 @@ def play(
                     if plain:
                         add_trial(stats[arm], reward, propensity, 1.0)
                     else:
-                        record(stats, context, arm, reward, propensity, 1.0, params)
+                        record(sums, features, arm, reward, propensity, 1.0, given)
                     trials += 1.0
                     continue
                 waiting += wait_at(addresses[6])(
-                    entries, order, waiting, now, arm, reward, propensity, context, feedback, world_rng
+                    place(entries), place(order), waiting, now, arm, reward, propensity, features, delays, happening
                 )
             begun = ended
         if stationary:

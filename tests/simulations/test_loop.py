@@ -201,6 +201,29 @@ def test_propensities_are_those_of_the_draws():
     assert abs(found.mean() - expected) < 5
 
 
+@kernel(SELECT)
+def raising_select(stats, _context, t, _params, _rng):
+    if t == 5.0:
+        raise ValueError("after five decisions")
+    return int(stats[:, COUNT].argmin())
+
+
+class Raising(Proportional):
+    """Its kernel has an error, and makes an array of its own."""
+
+    select = staticmethod(raising_select)
+    reads_propensities: ClassVar[bool] = False
+
+    name: Literal["raising"] = "raising"
+
+
+def test_an_error_in_a_kernel_comes_out_of_the_loop():
+    outcome = simulate(Raising(), BERNOULLI, horizon=5, replications=1)
+    assert list(outcome.allocation[0, -1]) == [2, 2, 1]
+    with pytest.raises(ValueError, match="after five decisions"):
+        simulate(Raising(), BERNOULLI, horizon=6, replications=1)
+
+
 def test_the_loop_is_compiled_once():
     simulate(["fixed", "ucb1"], BERNOULLI, horizon=10, replications=1)
     simulate(["softmax"], "gaussian:means=0/1", horizon=10, replications=1, feedback=["batched:size=2"])

@@ -13,6 +13,7 @@ Source: Scott, "A modern Bayesian look at the multi-armed bandit", Applied Stoch
 import numpy as np
 
 from policies.density import LOG, LOGIT, UPPER, beta_density, clear, gamma_density, normal_density
+from policies.duel import duel
 from policies.integral import integrate
 from policies.kernel import Array, kernel
 from policies.panels import COLUMNS, mark
@@ -31,6 +32,8 @@ def best_beta(a: Array, b: Array, out: Array) -> float:
         out: Shape (arms,), a distribution afterwards.
     """
     arms = a.shape[0]
+    if arms == 2 and duel(a, b, out):
+        return _scaled(out)
     densities = np.empty((arms, COLUMNS))
     for arm in range(arms):
         beta_density(a[arm], b[arm], densities[arm])

@@ -40,6 +40,8 @@ EVENTS = 5.0
 """Successes, and failures, that an arm at its floor must have been expected to have by now."""
 VALUES = 30.0
 """The same for values that are not 0 or 1: trials."""
+ROUNDING = 1e-16
+"""How exactly the end of an interval of rates is found; one at 0 has no digits to be found by."""
 
 
 def compare(
@@ -156,4 +158,4 @@ def _end(excess: Callable[[float], float], effect: float, limit: float) -> float
         return limit
     if excess(start) >= 0.0:
         return start
-    return float(brentq(excess, start, limit, xtol=1e-300, rtol=1e-12))
+    return float(brentq(excess, start, limit, xtol=ROUNDING, rtol=1e-12))

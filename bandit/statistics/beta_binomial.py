@@ -114,10 +114,12 @@ def compare(treatment: Sample, control: Sample, *, alpha: float = 0.05, bounds: 
         control has no successes, so that nothing bounds it, and where the least value is not 0.
 
     Raises:
-        Refused: A variant has no values.
+        Refused: A variant has no values, or the values have no bounds.
         ValueError: See `bets` and `tails.check`.
     """
     check(alpha)
+    if not math.isfinite(bounds[1] - bounds[0]):
+        raise Refused(METHOD, "the values have no bounds", "confidence_sequence, or give the metric bounds")
     for name, sample in (("treatment", treatment), ("control", control)):
         if not sample.count:
             raise Refused(METHOD, f"the {name} has no values", "it once both variants have some")

@@ -91,6 +91,8 @@ def unchecked(
     means = (weights * chosen.scores).sum(axis=-2) / (weights * chosen.sizes[..., None]).sum(axis=-2).clip(min=1e-300)
     effect = float(means[0] - means[1])
     interval, warnings = _interval(chosen, effect, alpha, alternative)
+    # Few trials of small probability can put the weighted means anywhere, also where no effect can lie.
+    effect = min(max(effect, interval[0]), interval[1])
     return Comparison(
         method=METHOD,
         effect=effect,

@@ -109,3 +109,10 @@ def test_enormous_numbers():
     assert found.effect == pytest.approx(0.01)
     assert found.p_value == 0.0
     assert np.isfinite(found.statistic)
+
+
+def test_an_interval_that_ends_at_almost_nothing():
+    trials, totals = np.array([[3.2e11, 2.8e11]]), np.array([[0.42, 0.48]])
+    epochs = Epochs.of_conversions(trials, totals, np.array([[0.5, 0.5]]), floor=0.0)
+    found = aipw.unchecked(epochs, 1, 0)
+    assert found.interval[0] < found.effect < found.interval[1] < 1e-10

@@ -160,3 +160,5 @@ def test_refusals():
         interval(rate(1, 2), bounds=(1, 1))
     with pytest.raises(ValueError, match="alpha: 0 given"):
         interval(rate(1, 2), alpha=0)
+    with pytest.raises(Refused, match="no bounds; use confidence_sequence"):
+        compare(rate(1, 2), rate(1, 2), bounds=(0.0, math.inf))

@@ -153,3 +153,10 @@ def test_few_trials_none_and_refusals():
         wagers.compare(Epochs.of_conversions(one.trials, one.totals, one.probabilities, floor=0.0), 1, 0)
     with pytest.raises(ValueError, match="must lie strictly between 0 and 1"):
         wagers.compare(one, 1, 0, alpha=1.5)
+
+
+def test_the_effect_lies_where_one_can():
+    """Two successes in three trials, of an arm that was drawn once in a hundred: the weighted mean is far above 1."""
+    trials, successes = np.array([[97.0, 3.0]]), np.array([[40.0, 2.0]])
+    found = wagers.compare(Epochs.of_conversions(trials, successes, np.array([[0.995, 0.005]]), floor=0.005), 1, 0)
+    assert found.interval[0] <= found.effect <= found.interval[1] <= 1.0

@@ -1,5 +1,6 @@
 """The command `multiarm simulate`."""
 
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -32,6 +33,21 @@ class Refused(click.ClickException):
     exit_code = 2
 
 
+def _whole(_context: click.Context, option: click.Parameter, given: str | None) -> int | None:
+    """A whole number, which may be written as 1e6."""
+    try:
+        return None if given is None else int(given)
+    except ValueError:
+        pass
+    try:
+        number = float(str(given))
+    except ValueError:
+        number = math.nan
+    if not number.is_integer():
+        raise Refused(f"--{option.name}: {given!r} is not a whole number")
+    return int(number)
+
+
 def _specs(known: Sequence[str]) -> str:
     return f"One of {', '.join(known)}; parameters follow a colon: name:parameter=1,other=2."
 
@@ -42,8 +58,8 @@ def _specs(known: Sequence[str]) -> str:
 @click.option("--environment", metavar="SPEC", help=_specs(list(ENVIRONMENTS)))
 @click.option("--means", metavar="P,P,...", help="Short for --environment bernoulli with these probabilities.")
 @click.option("--feedback", multiple=True, metavar="SPEC", help=f"When rewards are seen. {_specs(list(FEEDBACK))}")
-@click.option("--horizon", type=int, metavar="N", help="Decisions in a replication.  [default: 10000]")
-@click.option("--replications", type=int, metavar="N", help="Independent repetitions.  [default: 200]")
+@click.option("--horizon", callback=_whole, metavar="N", help="Decisions in a replication.  [default: 10000]")
+@click.option("--replications", callback=_whole, metavar="N", help="Independent repetitions.  [default: 200]")
 @click.option("--seed", type=int, metavar="N", help="The same seed, the same numbers.  [default: 0]")
 @click.option("--risk", type=float, metavar="R", help="Stop when the best arm is known at this risk; count decisions.")
 @click.option("--through", type=click.Choice(["kernels", "engine"]), help="What decides.  [default: kernels]")

@@ -324,7 +324,7 @@ class Experiment(Model):
                 f"policy: {self.resolved_policy.name!r} is sound only for one count that is to increase, "
                 "without origin and upper bound"
             )
-        if self.resolved_policy.rewards == "unit" and not bounded:
+        if self.resolved_policy.rewards in ("unit", "sub_gaussian") and not bounded:
             other = "lin_thompson" if self.features else "thompson_normal"
             raise ValueError(
                 f"policy: {self.resolved_policy.name!r} is sound only for bounded rewards; "

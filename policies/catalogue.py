@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from policies.policy import Policy
 
-REWARDS = {"any": "any number", "unit": "0 to 1", "count": "counts"}
+REWARDS = {"any": "any number", "unit": "0 to 1", "sub_gaussian": "0 to 1, or normal", "count": "counts"}
 HEADER = ("name", "class", "rewards", "context", "parameters", "source")
 
 

@@ -57,7 +57,7 @@ class Policy(BaseModel):
     """What the sums of a trial are, for a compiled loop; a policy needs its own only for other sums than these.
 
     Where what it adds depends on the sums so far, the policy has its own `note` and `trial` too."""
-    rewards: ClassVar[Literal["any", "unit", "count"]]
+    rewards: ClassVar[Literal["any", "unit", "sub_gaussian", "count"]]
     """Rewards for which the policy is sound: any real numbers, those in the unit interval, or whole numbers from 0."""
     contextual: ClassVar[bool] = False
     """Whether the kernels read a context and rows of `statistics.columns(d)` columns, for its d features."""
@@ -127,8 +127,8 @@ class Policy(BaseModel):
         default = cls.model_fields["name"].default
         if get_args(cls.model_fields["name"].annotation) != (default,):
             raise TypeError(f'{cls.__name__}.name: must be declared as `name: Literal["its_name"] = "its_name"`')
-        if getattr(cls, "rewards", None) not in ("any", "unit", "count"):
-            raise TypeError(f'{cls.__name__}.rewards: must be declared as "any", "unit" or "count"')
+        if getattr(cls, "rewards", None) not in ("any", "unit", "sub_gaussian", "count"):
+            raise TypeError(f'{cls.__name__}.rewards: must be declared as "any", "unit", "sub_gaussian" or "count"')
         for attribute, signature in (("weights", WEIGHTS), ("select", SELECT), ("record", RECORD)):
             given: Any = getattr(cls, attribute, None)
             if getattr(given, "signature", None) != signature:

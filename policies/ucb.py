@@ -84,8 +84,10 @@ class UCB1(Policy):
 
     For independent rewards in [0, 1], immediate feedback and exploration = sqrt(2) the regret is at most
     8 sum(ln T / gap) + (1 + pi^2 / 3) sum(gap). The constant is far from the best possible one, so smaller values of
-    `exploration` usually do better and lose the proof. Weights are 0 or 1: between two updates all decisions go to one
-    arm, and only a floor keeps the propensities of the others above zero.
+    `exploration` usually do better and lose the proof. Normal rewards, of a standard deviation of at most
+    exploration / sqrt(2), are as good: with ln(1 + t ln(t)^2) in the place of ln t the regret meets the lower bound
+    as T grows (Lattimore and Szepesvari, "Bandit Algorithms", 2020, theorem 8.1). Weights are 0 or 1: between two
+    updates all decisions go to one arm, and only a floor keeps the propensities of the others above zero.
 
     Source: Auer, Cesa-Bianchi and Fischer, "Finite-time analysis of the multiarmed bandit problem", Machine Learning
     47, 2002, figure 1 and theorem 1.
@@ -93,7 +95,7 @@ class UCB1(Policy):
 
     weights = staticmethod(ucb1_weights)
     select = staticmethod(ucb1_select)
-    rewards: ClassVar[Literal["any", "unit"]] = "unit"
+    rewards: ClassVar[Literal["any", "unit", "sub_gaussian"]] = "sub_gaussian"
 
     name: Literal["ucb1"] = "ucb1"
     exploration: float = Field(default=math.sqrt(2), ge=0, description="Factor of the bonus sqrt(ln t / count).")

@@ -78,7 +78,7 @@ class Changing(Environment):
     @property
     def support(self) -> Rewards:
         """Binary unless a standard deviation is given."""
-        return "binary" if self.sd is None else "any"
+        return "binary" if self.sd is None else "normal"
 
     @property
     def _noise(self) -> float:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from policies.kernel import Array
 from simulations.signatures import ADVANCE, DRAW, Advance, Draw
 
-Rewards = Literal["binary", "unit", "count", "any"]
+Rewards = Literal["binary", "unit", "count", "normal", "any"]
 
 
 class Environment(BaseModel):
@@ -26,7 +26,7 @@ class Environment(BaseModel):
     advance: ClassVar[Advance]
     draw: ClassVar[Draw]
     rewards: ClassVar[Rewards]
-    """What a reward can be: 0 or 1, any number in [0, 1], a whole number from 0, or any real number."""
+    """What a reward can be: 0 or 1, any number in [0, 1], a whole number from 0, normal, or any real number."""
     stationary: ClassVar[bool] = False
     """Whether the means of step 0 hold for the whole run; the loop then asks for them once."""
 

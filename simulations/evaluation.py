@@ -86,7 +86,7 @@ def experiment(log: Log, policy: Policy, *, key: str = "replay", floor: float = 
         raise InvalidInput(f"policy: {policy.name!r} reads a context, and a replay has none")
     if all(reward in (0.0, 1.0) for reward in log.rewards):
         metric = Metric(key="reward", primary=True)
-    elif policy.rewards == "unit":
+    elif policy.rewards in ("unit", "sub_gaussian"):
         lower, upper = min(log.rewards), max(log.rewards)
         if lower == upper:
             raise InvalidInput(f"every reward is {lower:g}, {policy.name!r} needs two different ones to set a scale")

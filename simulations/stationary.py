@@ -106,7 +106,7 @@ class Gaussian(Stationary):
     """Normal rewards of one standard deviation; they are summed about the middle of the means."""
 
     draw = staticmethod(gaussian_draw)
-    rewards: ClassVar[Rewards] = "any"
+    rewards: ClassVar[Rewards] = "normal"
 
     name: Literal["gaussian"] = "gaussian"
     means: Means = Field(description="Expected reward, per arm.")

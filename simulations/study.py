@@ -19,8 +19,9 @@ from simulations.feedback import FEEDBACK, Feedback
 MOST_HORIZON = 10**9
 MOST_REPLICATIONS = 10**6
 FITS: dict[str, tuple[str, ...]] = {
-    "any": ("binary", "unit", "count", "any"),
+    "any": ("binary", "unit", "count", "normal", "any"),
     "unit": ("binary", "unit"),
+    "sub_gaussian": ("binary", "unit", "normal"),
     "count": ("binary", "count"),
 }
 """Rewards of environments that each kind of policy is sound for."""
@@ -97,6 +98,8 @@ class Study(BaseModel):
 _KINDS = {
     "any": "any real numbers",
     "unit": "numbers in [0, 1]",
+    "sub_gaussian": "numbers in [0, 1] and normal ones",
+    "normal": "normal",
     "binary": "0 and 1",
     "count": "counts from 0",
 }

@@ -206,7 +206,7 @@ def test_parameters_are_numbers_in_order(policy):
 @every_policy
 def test_the_docstring_names_its_source(policy):
     assert "Source:" in type(policy).__doc__
-    assert type(policy).rewards in ("any", "unit", "count")
+    assert type(policy).rewards in ("any", "unit", "sub_gaussian", "count")
 
 
 def test_the_table_for_the_documentation_names_every_policy_and_parameter():

@@ -45,7 +45,14 @@ WRONG = [
     ({"environment": "bernoulli:means=.1/nan"}, r"means\[1\]: .*finite number, given nan"),
     ({"environment": "bernoulli:means=.1/1.1"}, r"means\[1\]: .*less than or equal to 1, given 1.1"),
     ({"environment": "bernoulli:means=.1/a"}, r"means\[1\]: .*valid number, given 'a'"),
-    ({"environment": "gaussian:means=0/1"}, r"ucb1 is sound for numbers in \[0, 1\], the rewards of gaussian are any"),
+    (
+        {"environment": "heavy_tailed:means=1/2"},
+        r"ucb1 is sound for numbers in \[0, 1\] and normal ones, the rewards of",
+    ),
+    (
+        {"policies": ["kl_ucb"], "environment": "gaussian:means=0/1"},
+        r"kl_ucb is sound for numbers in \[0, 1\], the rewards of gaussian are normal",
+    ),
     ({"environment": "poisson:means=0/1"}, "the rewards of poisson are counts from 0"),
     ({"environment": "seasonal:means=0/1"}, r"means: from -0.1 to 1.1 given, must lie in \[0, 1\]"),
     ({"environment": "abrupt:means=0/1;1/0,at=0"}, "at: 1 steps given, must be 1 for 2 rows of means, above 0"),

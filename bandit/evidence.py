@@ -205,6 +205,7 @@ class Evidence:
         least = min(holdout * self.running.base[arm] + (1.0 - holdout) * experiment.floor for arm in self.running.full)
         return min(least, float(probabilities[probabilities > 0.0].min(initial=1.0)))
 
+    @cache  # noqa: B019 - evidence is read once and dropped
     def _by_draw(self, metric: int) -> Array:
         """Trials with a value of the metric, their sum and sum of squares, by what they were drawn from and by arm."""
         drawn = self.distributions

@@ -198,7 +198,7 @@ def test_a_users_own_environment():
     [
         ({"advance": certain_draw}, r"Mine.advance: .* must be a function with @kernel\(ADVANCE\)"),
         ({"draw": lambda mean: mean}, r"Mine.draw: .* must be a function with @kernel\(DRAW\)"),
-        ({"rewards": "positive"}, "Mine.rewards: must be declared as one of binary, unit, count, any"),
+        ({"rewards": "positive"}, "Mine.rewards: must be declared as one of binary, unit, count, normal, any"),
         ({"name": "other"}, "Mine.name: must be declared"),
         ({"arms": None}, "Mine.arms: must be defined"),
         ({"parameters": None}, "Mine.parameters: must be defined"),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from pydantic_core import from_json
 
 from server.opened import changed, opened
 from server.report import aligned
@@ -96,7 +97,7 @@ def evaluate(key: str, unit: str | None, attributes: str, db: str) -> None:
 
 def _parsed(attributes: str) -> Any:
     try:
-        return json.loads(attributes)
+        return from_json(attributes)
     except ValueError as error:
         raise click.ClickException(f"--attributes: not JSON: {error}") from None
 

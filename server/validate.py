@@ -1,6 +1,5 @@
 """The command `multiarm validate`: what is wrong with a definition in a file, and what is unwise about it."""
 
-import json
 import os
 import time
 import tomllib
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic_core import from_json
 
 from bandit import settings
 from bandit.actor import current
@@ -58,8 +58,8 @@ def definition(file: Path) -> dict[str, Any]:
     """
     try:
         text = file.read_text(encoding="utf-8")
-        given = tomllib.loads(text) if file.suffix.lower() == ".toml" else json.loads(text)
-    except (OSError, ValueError) as error:
+        given = tomllib.loads(text) if file.suffix.lower() == ".toml" else from_json(text)
+    except (OSError, ValueError, RecursionError) as error:  # the last of TOML, nested too deep
         raise click.FileError(str(file), f"it cannot be read as JSON or TOML: {error}") from None
     if not isinstance(given, dict):
         raise click.FileError(str(file), "it is not an object with fields")

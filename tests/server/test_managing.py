@@ -169,6 +169,7 @@ def test_a_flag_is_evaluated(engine, file):
     assert multiarm("flag", "evaluate", "checkout") == "null (no variant, DISABLED)\n"
     assert "'nope'" in refused("flag", "evaluate", "nope")
     assert "--attributes: not JSON" in refused("flag", "evaluate", "checkout", "--attributes", "{")
+    assert "--attributes: not JSON" in refused("flag", "evaluate", "checkout", "--attributes", "[" * 10_000)
     assert "attributes: must be a mapping" in refused("flag", "evaluate", "checkout", "--attributes", "3")
 
 
@@ -206,6 +207,9 @@ def test_a_flag_that_is_refused_stays_as_it_was(engine, file):
         ("experiment", "create", "list.json"),
         ("experiment", "create", "broken.json"),
         ("experiment", "create", "broken.toml"),
+        ("experiment", "create", "deep.json"),
+        ("experiment", "create", "deep.toml"),
+        ("flag", "create", "half.json"),
         ("experiment", "clone", "copy", "again"),
         ("experiment", "list"),
         *(("experiment", verb, "copy") for verb in ("start", "pause", "resume", "complete", "stop", "archive", "show")),
@@ -224,8 +228,12 @@ def test_what_is_refused_leaves_no_database_behind(tmp_path, file, arguments):
     file("[]", "list.json")
     file("{", "broken.json")
     file("{", "broken.toml")
+    file("[" * 100_000, "deep.json")
+    file(f"key = {'[' * 100_000}", "deep.toml")
+    file(CHECKOUT | {"variants": {"control": "half a character: \ud800"}, "rules": []}, "half.json")
+    before = set(tmp_path.iterdir())
     refused(*arguments)
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".json", ".json", ".toml"]
+    assert set(tmp_path.iterdir()) == before
 
 
 @pytest.mark.parametrize("command", [("experiment", "create"), ("flag", "create"), ("flag", "replace")])

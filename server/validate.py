@@ -1,6 +1,5 @@
 """The command `multiarm validate`: what is wrong with a definition in a file, and what is unwise about it."""
 
-import json
 import os
 import time
 import tomllib
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic_core import from_json
 
 from bandit import settings
 from bandit.actor import current
@@ -16,9 +16,11 @@ from bandit.outside import read
 from bandit.validation import Remark, Validation, in_store, validate
 from server.stored import reading
 
+FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
 
 @click.command("validate")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@FILE
 @click.option("--db", type=click.Path(), help="SQLite file whose settings, keys and cohorts count; only read.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @click.pass_context
@@ -28,7 +30,7 @@ def command(context: click.Context, *, file: Path, db: str | None, as_json: bool
     Exits with 0 if it would be taken, 1 if not, 2 if a file cannot be read. Nothing is created.
     """
     try:
-        found = _validated(_read(file), db)
+        found = _validated(definition(file), db)
     except click.ClickException as error:
         error.show()
         context.exit(2)
@@ -48,14 +50,19 @@ def _validated(given: dict[str, Any], db: str | None) -> Validation:
         return in_store(found, given, reader, current())
 
 
-def _read(file: Path) -> dict[str, Any]:
+def definition(file: Path) -> dict[str, Any]:
+    """What a file of JSON or TOML defines.
+
+    Raises:
+        FileError: It cannot be read, or is no object.
+    """
     try:
         text = file.read_text(encoding="utf-8")
-        given = tomllib.loads(text) if file.suffix.lower() == ".toml" else json.loads(text)
-    except (OSError, ValueError) as error:
+        given = tomllib.loads(text) if file.suffix.lower() == ".toml" else from_json(text)
+    except (OSError, ValueError, RecursionError) as error:  # the last of TOML, nested too deep
         raise click.FileError(str(file), f"it cannot be read as JSON or TOML: {error}") from None
     if not isinstance(given, dict):
-        raise click.FileError(str(file), "it is not an object with the fields of an experiment")
+        raise click.FileError(str(file), "it is not an object with fields")
     return given
 
 

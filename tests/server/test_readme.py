@@ -1,5 +1,6 @@
 """The README's commands and examples, run as written."""
 
+import json
 import os
 import random
 import re
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from openfeature import api
+
+from server.command import main
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -91,6 +94,28 @@ def test_flags(capsys):
     exec(block("python", "openfeature"), {})
     assert capsys.readouterr().out == "Pay\nSPLIT\n1.0\n"
     api.clear_providers()
+
+
+def test_experiments_and_flags_by_hand(tmp_path, copy):
+    staff = {"attribute": "mail", "operator": "ends_with", "value": "@example.org"}
+    checkout = {
+        "key": "checkout",
+        "type": "string",
+        "variants": {"control": "Pay now", "short": "Pay"},
+        "rules": [{"name": "staff", "when": staff, "variant": "short"}],
+        "experiment": "copy",
+    }
+    for definition in (copy, checkout):
+        (tmp_path / f"{definition['key']}.json").write_text(json.dumps(definition))
+    commands = block("sh", "multiarm experiment create")
+    said = run(commands, tmp_path).splitlines()
+    assert said[:3] == ["copy: draft", "copy: running", "checkout: string, on"]
+    assert commands.endswith(f"# {said[3]}\n")
+    names = re.findall(r"multiarm (\w+) create.*# then (.*)", commands)
+    assert dict(names).keys() == {"experiment", "flag"}
+    for group, verbs in names:
+        told = {"create", *re.findall(r"multiarm " + group + r" (\w+)", commands), *re.split("[,;] ", verbs)}
+        assert told == set(main.get_command(None, group).commands), group
 
 
 @pytest.mark.skipif(not LOG.exists(), reason="the Open Bandit log is not beside the project")

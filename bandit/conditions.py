@@ -47,7 +47,7 @@ from pydantic import (
 
 from bandit import calendar, versions
 from bandit.expressions import finder
-from bandit.model import Model
+from bandit.model import JSON, Model
 
 MOST_DEPTH = 10
 MOST_CONDITIONS = 200
@@ -98,7 +98,7 @@ class Condition(Model):
     salt: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
         default=None, description="Makes a percentage independent of others; the same salt samples the same units."
     )
-    value: JsonValue = Field(default=None, validate_default=True, description="What the operator compares with.")
+    value: JSON = Field(default=None, validate_default=True, description="What the operator compares with.")
     all: list["Condition"] | None = Field(default=None, min_length=1, max_length=MOST_CONDITIONS)
     any: list["Condition"] | None = Field(default=None, min_length=1, max_length=MOST_CONDITIONS)
     negated: "Condition | None" = Field(default=None, alias="not")

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from bandit.model import Key, Model, Text
+from bandit.model import JSON, Key, Model, Text
 from bandit.statistics import fractions
 from bandit.variant import Variant
 
@@ -18,7 +18,7 @@ class Level(Model):
     """One of the values of a factor, and what it adds to the config of every variant that has it."""
 
     key: Key
-    config: dict[str, JsonValue] | None = Field(default=None, description="Unset: the factor's key with this one.")
+    config: dict[str, JSON] | None = Field(default=None, description="Unset: the factor's key with this one.")
 
 
 class Factor(Model):

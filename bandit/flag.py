@@ -11,10 +11,10 @@ from pydantic import Field, JsonValue, model_validator
 from bandit.conditions import Condition
 from bandit.documents import Owned
 from bandit.eligibility import Unit
-from bandit.model import Key, Model, Text
+from bandit.model import JSON, Key, Model, Text
 
 FlagType = Literal["boolean", "string", "integer", "number", "object"]
-Variants = Annotated[dict[Key, JsonValue], Field(min_length=1, max_length=1000)]
+Variants = Annotated[dict[Key, JSON], Field(min_length=1, max_length=1000)]
 Time = Annotated[float, Field(ge=0.0, le=1e11)]
 Percent = Annotated[float, Field(ge=0.0, le=100.0)]
 

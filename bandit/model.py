@@ -2,12 +2,25 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic_core import PydanticSerializationError, to_json
 
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$", description="Letters, digits, `.`, `_`, `-`; 1 to 100.")]
 Text = Annotated[str, Field(max_length=10_000)]
 
 GREATEST = 1e12
+
+
+def _is_writable(value: JsonValue) -> JsonValue:
+    try:
+        to_json(value)
+    except PydanticSerializationError:
+        raise ValueError("has half a character, which no JSON can hold") from None
+    return value
+
+
+JSON = Annotated[JsonValue, AfterValidator(_is_writable)]
+"""Any JSON. Texts of Python may have what cannot be written: halves of a pair of surrogates."""
 
 
 class Model(BaseModel):

@@ -3,9 +3,9 @@
 import json
 from typing import Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, model_validator
 
-from bandit.model import Key, Model, Text
+from bandit.model import JSON, Key, Model, Text
 
 MOST_CONFIG_BYTES = 65_536
 
@@ -16,7 +16,7 @@ class Variant(Model):
     key: Key
     name: Text = ""
     description: Text = ""
-    config: JsonValue = Field(default_factory=dict, description="Any JSON; handed out with each decision.")
+    config: JSON = Field(default_factory=dict, description="Any JSON; handed out with each decision.")
     weight: float = Field(default=1.0, ge=0.0, le=1e9, description="Share of a fixed split; 0 is never served.")
     is_control: bool = False
     levels: dict[Key, Key] = Field(

@@ -118,3 +118,18 @@ def test_every_wrong_field_is_named():
         )
     fields = {error.field for error in InvalidInput.of(caught.value).errors}
     assert fields == {"key", "variants[0].key", "variants[1].key", "metrics[0].goal", "x"}
+
+
+@pytest.mark.parametrize("value", ["\ud800", {"text": ["half \udc00"]}, {"\ud800": 1}])
+def test_what_json_cannot_hold_is_refused_where_it_stands(engine, value):
+    definition = {
+        "key": "x",
+        "variants": [{"key": "a", "config": {"fine": "\U0001f600"}}, {"key": "b", "config": value}],
+        "metrics": [{"key": "m"}],
+    }
+    with pytest.raises(InvalidInput, match=r"variants\[1\]\.config: has half a character"):
+        engine.create(definition)
+    flag = {"key": "f", "type": "object", "variants": {"on": {"value": value}, "off": {}}, "default_variant": "off"}
+    with pytest.raises(InvalidInput, match=r"variants\.on: has half a character"):
+        engine.flags.create(flag)
+    assert engine.list() == engine.flags.list() == []

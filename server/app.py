@@ -1,6 +1,7 @@
 """The Flask application: parse, call the engine, answer."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response, request
@@ -15,10 +16,10 @@ from server.front import JSON, Authorise, Front
 from server.logs import log_request
 from server.metrics import Metrics
 from server.ofrep import PREFIX, refuse_flag
-from server.openapi import API, STARTED, describe
+from server.openapi import API, describe
 from server.operations import Operations
 from server.problems import PROBLEM, refuse
-from server.requests import MOST_BODY_BYTES, identify, read_body
+from server.requests import MOST_BODY_BYTES, RESPOND, STARTED, Environ, identify, read_body
 from server.route import Reply, Route
 from server.routes import table
 
@@ -52,31 +53,30 @@ def create_app(
     hot = operations.hot()
     routes = table(engine, operations, metrics)
     descriptions, app.schemas = describe(routes)
+    short = Front(app.wsgi_app, hot, metrics=metrics, authorise=authorise, most=most_body_bytes, access_log=access_log)
     for route, description in zip(routes, descriptions, strict=True):
-        _add(app, route, description, authorise, most_body_bytes)
+        hold = short.hold if route.path in hot else None
+        _add(app, route, description, authorise, most_body_bytes, hold)
     _add_pages(app, metrics, authorise)
     _observe(app, metrics, PROBES if access_log else PROBES | set(hot))
     if front:
-        before = Front(
-            app.wsgi_app,
-            hot,
-            metrics=metrics,
-            authorise=authorise,
-            most=most_body_bytes,
-            access_log=access_log,
-        )
-        app.wsgi_app = before  # type: ignore[method-assign]
-        # What browsers may see of an answer is the affair of `allow_origins`.
-        app.later = lambda environ, respond: (
-            not engine.settings.latest().cors_origins and before.later(environ, respond)
-        )
+        app.wsgi_app = short  # type: ignore[method-assign]
     app.wsgi_app = allow_origins(app.wsgi_app, engine.settings)  # type: ignore[method-assign]
     return app
 
 
-def _add(app: API, route: Route, description: dict[str, Any], authorise: Authorise, most: int) -> None:
+def _add(
+    app: API,
+    route: Route,
+    description: dict[str, Any],
+    authorise: Authorise,
+    most: int,
+    hold: Callable[[Environ], None] | None,
+) -> None:
     def view(**keys: str) -> Response:
         environ = request.environ
+        if hold is not None and RESPOND in environ:
+            hold(environ)
         who = Actor() if route.scope == "public" else authorise(environ, route.scope, rechecked=route.rechecked)
         body = b"" if route.takes is None else read_body(environ, most)
         asked = {} if route.asks is None else dict(route.asks.model_validate(request.args.to_dict()))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bandit.configuration import Configuration
-from server.requests import Environ
+from server.requests import RESPOND, Environ
 
 _PREFLIGHT = (
     ("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE"),
@@ -27,6 +27,7 @@ def allow_origins(behind: Any, settings: Configuration) -> Any:
         if not allowed:
             found: Iterable[bytes] = behind(environ, start_response)
             return found
+        environ.pop(RESPOND, None)  # these headers are put where the answer is returned
         origin = environ.get("HTTP_ORIGIN")
         headers = [_VARY]
         if origin in allowed:

@@ -14,13 +14,10 @@ from bandit.journal import Then
 from server.logs import log_request
 from server.metrics import Metrics
 from server.problems import PROBLEM, refuse
-from server.requests import Environ, identify, read_body
+from server.requests import RESPOND, STARTED, AnsweredLater, Environ, Respond, identify, read_body
 from server.route import Scope
 
 Application = Callable[[Environ, Any], Iterable[bytes]]
-Respond = Callable[[int, list[tuple[str, str]], bytes], None]
-Later = Callable[[Environ, Respond], bool]
-"""See `Front.later`."""
 
 
 class Authorise(Protocol):
@@ -76,7 +73,9 @@ class Front:
         hot = self._hot.get(environ["PATH_INFO"])
         if hot is None or environ["REQUEST_METHOD"] != "POST":
             return self._behind(environ, start_response)
-        started = time.perf_counter()
+        environ[STARTED] = time.perf_counter()
+        if RESPOND in environ:
+            self.hold(environ)
         try:
             before = enter(self._authorise(environ, "decide", rechecked=True))
             try:
@@ -85,27 +84,24 @@ class Front:
                 leave(before)
         except Exception as raised:
             result, error = None, raised
-        status, headers, body = self._answer(hot, environ, started, result, error)
+        status, headers, body = self._answer(hot, environ, result, error)
         start_response("200 OK" if status == 200 else f"{status} {HTTPStatus(status).phrase}", headers)
         return [body]
 
-    def later(self, environ: Environ, respond: Respond) -> bool:
-        """Has a request answered as soon as it is kept, without a thread that waits for that.
+    def hold(self, environ: Environ) -> None:
+        """Has a request answered as soon as it is kept, by its RESPOND, without a thread that waits for that.
 
         Args:
-            environ: Of the request.
-            respond: Called with status, headers and body, be it in another thread.
+            environ: Of a request to one of the operations, whichever way it has come.
 
-        Returns:
-            Whether it will be answered; else the request is none of these, and is as it was.
+        Raises:
+            AnsweredLater: Always.
         """
-        hot = self._hot.get(environ["PATH_INFO"])
-        if hot is None or environ["REQUEST_METHOD"] != "POST" or "CONTENT_LENGTH" not in environ:
-            return False
-        started = time.perf_counter()
+        hot = self._hot[environ["PATH_INFO"]]
+        respond: Respond = environ[RESPOND]
 
         def then(result: Any, error: BaseException | None) -> None:
-            respond(*self._answer(hot, environ, started, result, error))
+            respond(*self._answer(hot, environ, result, error))
 
         try:
             before = enter(self._authorise(environ, "decide", rechecked=True))
@@ -115,13 +111,13 @@ class Front:
                 leave(before)
         except Exception as error:
             then(None, error)
-        return True
+        raise AnsweredLater
 
     def _read(self, hot: Hot, environ: Environ) -> Any:
         return hot.read(read_body(environ, self._most), environ.get("HTTP_IDEMPOTENCY_KEY"))
 
     def _answer(
-        self, hot: Hot, environ: Environ, started: float, result: Any, error: BaseException | None
+        self, hot: Hot, environ: Environ, result: Any, error: BaseException | None
     ) -> tuple[int, list[tuple[str, str]], bytes]:
         """Status, headers and body, which are counted and, where they should, logged."""
         request_id = identify(environ)
@@ -131,7 +127,7 @@ class Front:
             status, headers, body = refuse(error, request_id)
             headers.append(("Content-Type", PROBLEM))
         headers += (("Content-Length", str(len(body))), ("X-Request-Id", request_id))
-        seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - environ[STARTED]
         path = environ["PATH_INFO"]
         self._metrics.request("POST", path, status, seconds)
         if self._access_log or status != 200:

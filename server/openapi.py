@@ -12,10 +12,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from bandit.settings import GREATEST_BATCH
-from server.front import Later
 from server.operations import HEADER_KEY
 from server.problems import PROBLEM, Problem
-from server.requests import Environ
+from server.requests import STARTED, Environ
 from server.route import Changes, Route
 
 JSON = "application/json"
@@ -49,16 +48,11 @@ SECURITY_SCHEMES = {
 _REFUSED_BY_ACCESS = (401, 403, 429)
 
 
-STARTED = "multiarm.started"
-
-
 class API(OpenAPI):
     """A Flask application that describes itself.
 
     The library keeps the list of routes; it neither parses their bodies nor rewrites their schemas, because its models
     of JSON Schema know only a part of the keywords.
-
-    `later` answers some requests without a thread that waits, where the server can have that; see `server.later`.
     """
 
     def __init__(self, name: str) -> None:
@@ -73,7 +67,6 @@ class API(OpenAPI):
             validation_error_model=Problem,
         )
         self.schemas: dict[str, Any] = {}
-        self.later: Later | None = None
 
     def wsgi_app(self, environ: Environ, start_response: Any) -> Any:
         """Answers a request, and notes when it came."""

@@ -1,7 +1,8 @@
-"""What every request has, whichever route answers it: an id and a body of limited size."""
+"""What every request has, whichever route answers it: an id, a body of limited size, and a way to be answered."""
 
 import random
 import re
+from collections.abc import Callable
 from typing import Any
 
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
@@ -10,8 +11,17 @@ Environ = dict[str, Any]
 
 MOST_BODY_BYTES = 1 << 20
 REQUEST_ID = "multiarm.request_id"
+STARTED = "multiarm.started"
+RESPOND = "multiarm.respond"
+
+Respond = Callable[[int, list[tuple[str, str]], bytes], None]
+"""What a request has as RESPOND where it may be answered later: called with status, headers and body, in any thread."""
 
 _sane = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}").fullmatch
+
+
+class AnsweredLater(BaseException):
+    """No error: a request is answered by its RESPOND, be it already, and not by who was called with it."""
 
 
 def identify(environ: Environ) -> str:

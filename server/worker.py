@@ -52,8 +52,7 @@ def load(
         Finalize(None, ticker.stop, exitpriority=2)
     access = Access(engine, workers=workers, loopback=ipaddress.ip_address(place.address).is_loopback)
     app = create_app(engine, access_log=access_log, front=front, authorise=access)
-    if app.later is not None:
-        answer_later(app.later)
+    answer_later()
     announce(place)
     _spare_what_lives_long()
     return app.wsgi_app

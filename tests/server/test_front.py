@@ -1,8 +1,6 @@
 """The front gives what Flask gives, byte for byte."""
 
 import json
-from functools import partial
-from queue import Queue
 
 import pytest
 from werkzeug.test import EnvironBuilder
@@ -10,6 +8,7 @@ from werkzeug.test import EnvironBuilder
 from bandit import Engine
 from bandit.decision import Decision, DecisionAnswer
 from server.app import create_app
+from server.requests import RESPOND, AnsweredLater
 from server.serialisation import DecisionText
 
 BODIES = [
@@ -46,49 +45,44 @@ def answers(copy, *, front, later=False, **headers):
         for path, body in BODIES:
             asked = {"data": body.replace(b"%b", number), "headers": {"X-Request-Id": "same", **headers}}
             if later:
-                said = Queue()
+                said = []
                 environ = EnvironBuilder(path, method="POST", **asked).get_environ()
-                assert app.later(environ, partial(_put, said))
-                status, given, text = said.get_nowait()
-                assert said.empty()
+                environ[RESPOND] = lambda *answer: said.append(answer)  # noqa: B023 - called before the next body
+                with pytest.raises(AnsweredLater):
+                    app.wsgi_app(environ, pytest.fail)
+                ((status, given, text),) = said
                 yield status, dict(given), text
             else:
                 answer = client.post(path, **asked)
                 yield answer.status_code, dict(answer.headers), answer.data
 
 
-def _put(said, *answer):
-    said.put(answer)
-
-
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "again"}, {"Idempotency-Key": "n\u00f6"}])
-@pytest.mark.parametrize("later", [False, True])
-def test_front_and_flask_answer_alike(copy, later, headers):
-    assert list(answers(copy, front=True, later=later, **headers)) == list(answers(copy, front=False, **headers))
+@pytest.mark.parametrize(("front", "later"), [(True, False), (True, True), (False, True)])
+def test_front_and_flask_answer_alike_at_once_and_later(copy, front, later, headers):
+    assert list(answers(copy, front=front, later=later, **headers)) == list(answers(copy, front=False, **headers))
 
 
 @pytest.mark.parametrize(
     ("path", "method", "data"),
-    [
-        ("/v1/choose", "GET", None),
-        ("/v1/choose", "POST", None),
-        ("/v1/flags", "POST", b"{}"),
-        ("/healthz", "GET", None),
-    ],
+    [("/v1/choose", "GET", None), ("/v1/flags", "POST", b"{}"), ("/healthz", "GET", None)],
 )
-def test_what_is_not_answered_later_is_left_as_it_was(engine, path, method, data):
-    environ = EnvironBuilder(path, method=method, data=data).get_environ()
-    if data is None:
-        environ.pop("CONTENT_LENGTH", None)  # of unknown length, or of none
-    before = dict(environ)
-    assert not create_app(engine).later(environ, pytest.fail)
-    assert environ == before
+@pytest.mark.parametrize("front", [True, False])
+def test_what_waits_for_no_commit_is_answered_at_once(engine, front, path, method, data):
+    overrides = {RESPOND: pytest.fail}
+    asked = {"method": method, "data": data, "environ_overrides": overrides}
+    assert create_app(engine, front=front).test_client().open(path, **asked).status_code in (200, 405, 422)
 
 
-def test_pages_of_other_origins_are_answered_with_what_browsers_need(engine):
-    engine.settings.update({"cors_origins": ["https://app.example.org"]})
-    environ = EnvironBuilder("/v1/choose", method="POST", data=b"{}").get_environ()
-    assert not create_app(engine).later(environ, pytest.fail)
+@pytest.mark.parametrize("front", [True, False])
+def test_pages_of_other_origins_are_answered_at_once_with_what_browsers_need(engine, front):
+    origin = "https://app.example.org"
+    engine.settings.update({"cors_origins": [origin]})
+    client = create_app(engine, front=front).test_client()
+    asked = {"data": b"{}", "headers": {"Origin": origin}, "environ_overrides": {RESPOND: pytest.fail}}
+    answer = client.post("/v1/choose", **asked)
+    assert answer.status_code == 422
+    assert answer.headers["Access-Control-Allow-Origin"] == origin
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])

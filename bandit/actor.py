@@ -38,10 +38,8 @@ class By(NamedTuple):
 _actor: ContextVar[Actor] = ContextVar("actor", default=Actor())  # noqa: B039 - an Actor does not change
 
 
-def current() -> Actor:
-    """Who asks in this thread."""
-    return _actor.get()
-
+current = _actor.get
+"""Who asks in this thread."""
 
 enter = _actor.set
 leave = _actor.reset

@@ -3,18 +3,19 @@
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from numbers import Real
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 
 from bandit.choose import choose
-from bandit.decision import ChooseRequest, Decision, decode, plain
+from bandit.decision import AnyRequest, ChooseRequest, Decision, PlainRequest, decode, plain
 from bandit.errors import InvalidInput, MultiarmError
 from bandit.evaluation import Evaluation
 from bandit.exposure import activate
 from bandit.flags import Flags
 from bandit.journal import Then
 from bandit.memory import Memory
+from bandit.model import Model
 from bandit.operating import Operating, valid
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retract, reward
 from bandit.tracking import Tracked, TrackRequest, track
@@ -22,7 +23,6 @@ from bandit.tracking import Tracked, TrackRequest, track
 Items = list[tuple[Any, ...] | MultiarmError]
 Decisions = list[Decision | MultiarmError]
 Statuses = list[str | MultiarmError]
-Request = TypeVar("Request", ChooseRequest, RewardRequest, RetractRequest, ActivateRequest)
 
 # What model_validate calls, a third cheaper.
 _choose_request = ChooseRequest.__pydantic_validator__.validate_python
@@ -257,11 +257,11 @@ class Deciding(Operating):
         number = None if request.decision_id is None else decode(request.decision_id)
         return self._run(track, request, number)
 
-    def choose_batch(self, requests: Sequence[ChooseRequest | Mapping[str, Any]]) -> Decisions:
+    def choose_batch(self, requests: Sequence[AnyRequest | Mapping[str, Any]]) -> Decisions:
         """Decides many at once, in one transaction; each has its own answer or error."""
         return self._run(_run_each, choose, self._choices(requests))
 
-    def choose_batch_then(self, requests: Sequence[ChooseRequest | Mapping[str, Any]], then: Then) -> None:
+    def choose_batch_then(self, requests: Sequence[AnyRequest | Mapping[str, Any]], then: Then) -> None:
         """`choose_batch` for who does not wait, as `decide_then` is for `decide`."""
         self._post(then, _run_each, choose, self._choices(requests))
 
@@ -283,7 +283,7 @@ class Deciding(Operating):
         items = self._items(ActivateRequest, requests, lambda request: (decode(request.decision_id),))
         return self._run(_run_each, activate, items)
 
-    def _choices(self, requests: Sequence[ChooseRequest | Mapping[str, Any]]) -> Items:
+    def _choices(self, requests: Sequence[AnyRequest | Mapping[str, Any]]) -> Items:
         return self._items(ChooseRequest, requests, lambda request: (request,))
 
     def _rewards(self, requests: Sequence[RewardRequest | Mapping[str, Any]]) -> Items:
@@ -293,19 +293,15 @@ class Deciding(Operating):
             lambda request: (decode(request.decision_id), request.metric, request.value, request.idempotency_key),
         )
 
-    def _items(
-        self,
-        model: type[Request],
-        requests: Sequence[Request | Mapping[str, Any]],
-        arguments: Callable[[Request], tuple[Any, ...]],
-    ) -> Items:
+    def _items(self, model: type[Model], requests: Sequence[Any], arguments: Callable[[Any], tuple[Any, ...]]) -> Items:
         """The arguments of each request, or what is wrong with it."""
         if len(requests) > (most := self.settings.latest().batch_size):
             raise InvalidInput.field("", f"a batch has at most {most} items, given {len(requests)}")
         items: Items = []
         for request in requests:
             try:
-                items.append(arguments(request if isinstance(request, model) else model.model_validate(request)))
+                known = isinstance(request, (model, PlainRequest))
+                items.append(arguments(request if known else model.model_validate(request)))
             except ValidationError as error:
                 items.append(InvalidInput.of(error))
             except MultiarmError as error:

@@ -145,7 +145,7 @@ _ID = re.compile("[0-7][0-9a-f]{15}").fullmatch
 
 def encode(number: int) -> str:
     """A decision's id as text: 16 hexadecimal digits, which sort as the numbers do."""
-    return f"{number:016x}"
+    return number.to_bytes(8).hex()
 
 
 def decode(text: str) -> int:

@@ -116,9 +116,7 @@ def _forget(memory: Memory, unit: str, among: Collection[int]) -> None:
     ]
     batch.units = [seat for seat in batch.units if seat[1] != unit or seat[0] not in among]
     memory.seats = {
-        place: row
-        for place, row in memory.seats.items()
-        if place.split("/", 2)[2] != unit or row.experiment not in among
+        place: row for place, row in memory.seats.items() if place[1] != unit or row.experiment not in among
     }
     memory.answered = {
         place: row._replace(unit=None) if row.unit == unit and row.experiment in among else row

@@ -86,7 +86,7 @@ class Memory:
         self.by_id: dict[int, Running] = {}
         self.rows: dict[int, DecisionRow] = {}
         self.records: dict[int, Record] = {}
-        self.seats: dict[str, DecisionRow] = {}
+        self.seats: dict[tuple[int, str, str], DecisionRow] = {}
         self.answered: dict[tuple[int, str], DecisionRow] = {}
         self.epochs: dict[tuple[int, int, str], list[float]] = {}
         self.drawn: dict[tuple[int, int, str | int], Drawn] = {}
@@ -355,23 +355,24 @@ class Memory:
 
     def seat(self, running: Running, unit: str, mask: str) -> DecisionRow | None:
         """The decision by which a unit got its variant, in general or for a mask; None for one never seen."""
-        place = f"{running.id}/{mask}/{unit}"
+        place = (running.id, unit, mask)
+        if self.alone and not running.inherited:
+            bit = hash(place) & (SEEN_BITS - 1)
+            if not self._seen[bit >> 3] >> (bit & 7) & 1:
+                return None
         seat = self.seats.get(place)
         if seat is None:
-            bit = hash(place) & (SEEN_BITS - 1)
-            if self.alone and not running.inherited and not self._seen[bit >> 3] >> (bit & 7) & 1:
-                return None
-            seat = self.store.reader().seat(running.id, unit, mask)
+            seat = self.store.reader().seat(*place)
             if seat is not None:
                 self.seats[place] = seat
         return seat
 
     def give_seat(self, running: Running, unit: str, mask: str, row: DecisionRow, *, instead: bool) -> None:
         """Makes a decision the one by which a unit has its variant, in general or for a mask, `instead` of another."""
-        place = f"{running.id}/{mask}/{unit}"
+        place = (running.id, unit, mask)
         bit = hash(place) & (SEEN_BITS - 1)
         self._seen[bit >> 3] |= 1 << (bit & 7)
-        self.batch.units.append((running.id, unit, mask, row.id))
+        self.batch.units.append((*place, row.id))
         self.seats[place] = row
         if instead:
             self.touched.add(running)

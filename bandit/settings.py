@@ -109,11 +109,11 @@ SETTING = Kind("setting", StoredSetting)
 
 def current(memory: Memory) -> Settings:
     """The settings that hold for an operation. They are made anew only when one was changed."""
-    settings = cached(memory)
-    if settings is None:
+    made = memory.settings
+    if made is None or made[0] is not memory.documents.get("setting"):
         kept = documents.all_of(memory, SETTING)
-        settings = merged(memory.outside, {name: one.value for name, one in kept.items()})
-        memory.settings = (kept, settings)
+        made = memory.settings = (kept, merged(memory.outside, {name: one.value for name, one in kept.items()}))
+    settings: Settings = made[1]
     return settings
 
 

@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from bandit import ChooseRequest, Engine, InvalidInput, MalformedInput
-from bandit.decision import Decision
+from bandit.decision import Decision, PlainRequest, plain
 from bandit.errors import FieldError
 from bandit.model import Model
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest
@@ -141,8 +141,31 @@ to_choose = partial(
 )  # a third cheaper than the model's own
 to_reward = partial(_request, RewardRequest.__pydantic_validator__.validate_json)
 to_track = partial(_request, TrackRequest.__pydantic_validator__.validate_json)
-to_choose_each = partial(_requests, TypeAdapter(list[ChooseRequest]).validator.validate_json)
 to_reward_each = partial(_requests, TypeAdapter(list[RewardRequest]).validator.validate_json)
+
+
+def to_choose_each(body: bytes, token: str | None) -> list[Any]:
+    """The items of a batch of choices. Where all name an experiment and a unit only, it takes no models to say so."""
+    return (_plain_each(body) if token is None else None) or _choices(body, token)
+
+
+_choices = partial(_requests, TypeAdapter(list[ChooseRequest]).validator.validate_json)
+
+
+def _plain_each(body: bytes) -> list[PlainRequest] | None:
+    try:
+        items = from_json(body)
+    except ValueError:
+        return None
+    requests = []
+    for item in items if isinstance(items, list) else ():
+        if not (isinstance(item, dict) and len(item) == 2 and "experiment" in item and "unit" in item):
+            return None
+        request = plain(item["experiment"], item["unit"])
+        if request is None:
+            return None
+        requests.append(request)
+    return requests
 
 
 def idempotency_key(token: str) -> str:

@@ -268,12 +268,16 @@ with Engine(sys.argv[1]) as engine:
     for thread in threads:
         thread.start()
     def disturb():
-        for _ in range(100):
+        for number in range(100):
             time.sleep(0.003)
             signal.raise_signal(signal.SIGINT)
+            while taken == number:  # two that come together are one
+                time.sleep(0.0001)
     bother = threading.Thread(target=disturb)
-    interrupts, n, ready = 0, 0, False
+    interrupts, taken, n, ready = 0, 0, 0, False
     def interrupt(number, frame):
+        global taken
+        taken += 1
         if ready:
             raise KeyboardInterrupt
     signal.signal(signal.SIGINT, interrupt)

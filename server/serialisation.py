@@ -15,31 +15,46 @@ STATUSES = {
 }
 
 
+class _Known:
+    """What decisions for a variant share, and what those share that were drawn alike, as the last one was."""
+
+    __slots__ = ("config", "last", "members")
+
+    def __init__(self, config: object, members: str) -> None:
+        self.config = config
+        self.members = members
+        self.last: tuple[tuple[float, int, str] | None, str] = (None, "")  # replaced as a whole: threads share it
+
+
 class DecisionText:
-    """Writes decisions as `DecisionAnswer` would, remembering the part that all decisions for a variant share."""
+    """Writes decisions as `DecisionAnswer` would, remembering the parts that decisions for a variant share."""
 
     def __init__(self) -> None:
-        self._shared: dict[tuple[str, str], tuple[object, str]] = {}
+        self._known: dict[tuple[str, str], _Known] = {}
 
     def __call__(self, decision: Decision) -> str:
         """The decision as a JSON object."""
         number, experiment, variant, config, propensity, epoch, reason, shadow = decision
-        found = self._shared.get((experiment, variant))
-        if found is None or found[0] is not config:
-            found = self._share(experiment, variant, config)
+        known = self._known.get((experiment, variant))
+        if known is None or known.config is not config:
+            known = self._learn(experiment, variant, config)
+        drawn = (propensity, epoch, reason)
+        before, text = known.last
+        if before != drawn:
+            text = f'{known.members},"propensity":{propensity!r},"epoch":{epoch},"reason":"{reason}"'
+            known.last = (drawn, text)
         name = f'"{number}"' if number else "null"
-        drawn = f'"propensity":{propensity!r},"epoch":{epoch},"reason":"{reason}"'
         beside = f',"shadow":[{",".join(map(self, shadow))}]' if shadow else ""
-        return f'{{"decision_id":{name},{found[1]},{drawn}{beside}}}'
+        return f'{{"decision_id":{name},{text}{beside}}}'
 
-    def _share(self, experiment: str, variant: str, config: object) -> tuple[object, str]:
+    def _learn(self, experiment: str, variant: str, config: object) -> _Known:
         """Remembers a variant's part with the very config that it was written from, which is how a change shows."""
-        if len(self._shared) >= MOST_REMEMBERED:
-            self._shared.clear()
+        if len(self._known) >= MOST_REMEMBERED:
+            self._known.clear()
         members = {"experiment": experiment, "variant": variant, "config": config}
         text = json.dumps(members, separators=(",", ":"), allow_nan=False)[1:-1]
-        self._shared[experiment, variant] = found = (config, text)
-        return found
+        self._known[experiment, variant] = known = _Known(config, text)
+        return known
 
 
 def array(items: Iterable[str]) -> bytes:

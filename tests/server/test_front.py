@@ -124,12 +124,20 @@ def test_a_changed_config_is_written_anew():
         assert json.loads(text(Decision("1", "e", "v", config, 0.5, 1, "drawn")))["config"] == config
 
 
+def test_what_was_drawn_otherwise_is_written_otherwise():
+    text = DecisionText()
+    for propensity, epoch, reason in [(0.5, 1, "drawn"), (0.5, 1, "drawn"), (0.5, 2, "drawn"), (0.25, 2, "drawn")]:
+        for why in (reason, "holdout"):
+            written = json.loads(text(Decision("1", "e", "v", {}, propensity, epoch, why)))
+            assert (written["propensity"], written["epoch"], written["reason"]) == (propensity, epoch, why)
+
+
 def test_what_is_remembered_is_bounded(monkeypatch):
     monkeypatch.setattr("server.serialisation.MOST_REMEMBERED", 3)
     text = DecisionText()
     for number in range(10):
         text(Decision("1", "e", str(number), {}, 0.5, 1, "drawn"))
-        assert len(text._shared) <= 3
+        assert len(text._known) <= 3
 
 
 def test_a_change_of_config_reaches_the_next_decision(client, running):

@@ -1,32 +1,28 @@
 """What a caller is told of a decision."""
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any
-
 from bandit.decision import Decision, encode
 from bandit.exposure import beside
 from bandit.memory import Memory
 from bandit.running import Running
 from bandit.store import DecisionRow
 
-# What the class's own constructor does, at half its cost.
-_decision: Callable[[tuple[Any, ...]], Decision] = partial(tuple.__new__, Decision)
+_new = tuple.__new__  # what a named tuple's own constructor calls, at half its cost
 
 
 def answer(running: Running, row: DecisionRow, shadow: tuple[Decision, ...] = ()) -> Decision:
     """A decision that was logged, with those that were made in its shadow."""
-    return _decision(
+    return _new(
+        Decision,
         (
             encode(row.id),
-            running.experiment.key,
+            running.key,
             running.keys[row.variant],
             running.configs[row.variant],
             row.propensity,
             row.epoch,
             row.reason,
             shadow,
-        )
+        ),
     )
 
 
@@ -40,4 +36,4 @@ def again(memory: Memory, running: Running, row: DecisionRow) -> Decision:
 def excluded(running: Running, reason: str) -> Decision:
     """What a unit is answered that takes no part: the control, with no id, as nothing is logged and nothing counts."""
     control = running.control
-    return Decision("", running.experiment.key, running.keys[control], running.configs[control], 1.0, 0, reason)
+    return Decision("", running.key, running.keys[control], running.configs[control], 1.0, 0, reason)

@@ -69,7 +69,7 @@ def choose(memory: Memory, request: AnyRequest, now: float, keep: Keep = keep) -
     if contextual is not None:
         arms = running.members(mask)
         vector = contextual.features.vector(request.context, arms)
-    unit = request.unit if experiment.sticky else None
+    unit = request.unit if running.sticky else None
     held = None if unit is None else memory.seat(running, unit, EVERYONE)
     seat = held if gate is None else gate.unexpired(held, now)
     place, reassigned = EVERYONE, seat is not None
@@ -86,7 +86,7 @@ def choose(memory: Memory, request: AnyRequest, now: float, keep: Keep = keep) -
         if running.stale(now):
             memory.begin_epoch(running, now)
     if contextual is None:
-        allocation = running.allocation(mask) or memory.allocation(running, mask, now)
+        allocation = running.allocations.get(mask) or memory.allocation(running, mask, now)
     else:
         allocation = running.distribution(mask, contextual.weigh(arms, vector))
     if unit is not None and running.hashed:
@@ -124,7 +124,7 @@ def _of_kind(running: Running, request: ChooseRequest) -> ChooseRequest:
     units, kind = request.units or {}, running.experiment.unit_kind
     if kind not in units:
         given = ", ".join(map(repr, units)) or "none"
-        raise InvalidInput.field("units", f"{running.experiment.key!r} assigns a unit of kind {kind!r}, given {given}")
+        raise InvalidInput.field("units", f"{running.key!r} assigns a unit of kind {kind!r}, given {given}")
     return request.model_copy(update={"unit": units[kind], "units": None})
 
 

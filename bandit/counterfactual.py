@@ -91,7 +91,7 @@ def counterfactual(reader: Reader, row: ExperimentRow, standing: Standing, targe
         for method, answer in answers.items()
     ]
     return Counterfactual(
-        experiment=running.experiment.key,
+        experiment=running.key,
         policy=target.model_dump(mode="json"),
         metric=running.experiment.primary.key,
         trials=log.trials,

@@ -26,7 +26,7 @@ def decide(memory: Memory, request: ChooseRequest, now: float) -> Decision:
         MultiarmError: As `choose`.
     """
     running = memory.experiment(request.experiment)
-    if running.experiment.sticky and request.unit is None:
+    if running.sticky and request.unit is None:
         raise NeedsUnit.field("unit", f"the experiment {request.experiment!r} needs one")
     return choose(memory, _in_context(running, request), now)
 
@@ -76,7 +76,7 @@ def _as_it_is(
 def _keeps(running: Running, unit: str) -> bool:
     """Whether a unit keeps its variant by a decision that can be told again."""
     gate = running.gate
-    return running.experiment.sticky and (gate is None or not (gate.shadow or unit in gate.forced))
+    return running.sticky and (gate is None or not (gate.shadow or unit in gate.forced))
 
 
 def _in_context(running: Running, request: ChooseRequest) -> ChooseRequest:

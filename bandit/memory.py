@@ -118,7 +118,7 @@ class Memory:
             self.answered.clear()
         for number in news.experiments:
             if running := self.by_id.pop(number, None):
-                del self.experiments[running.experiment.key]
+                del self.experiments[running.key]
 
     def unwritten(self) -> int:
         """How many decisions and events, at least, are still to be written."""
@@ -239,7 +239,7 @@ class Memory:
                 since = datetime.fromtimestamp(span * alarm.span, UTC).isoformat(timespec="seconds")
                 done = "what it earned before is forgotten" if alarm.restart else "nothing was forgotten"
                 detail = f"the rewards of {running.keys[arm]!r} have changed about {since}; {done}"
-                key = running.experiment.key
+                key = running.key
                 self.batch.changes.append(
                     Change("experiment", key, "alarm", "alarm", now, status, status, detail, token)
                 )

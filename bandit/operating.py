@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -20,6 +21,14 @@ from bandit.store import ExperimentRow, Reader, Standing
 
 Managed = TypeVar("Managed")
 Valid = TypeVar("Valid")
+
+
+class Run(Protocol):
+    """Runs an operation with its arguments, and gives what that gives."""
+
+    def __call__(self, function: Callable[..., Managed], *arguments: object) -> Managed:
+        """See `Journal.run`."""
+
 
 _token = TypeAdapter(IdempotencyKey | None).validate_python
 
@@ -43,13 +52,13 @@ class Operating:
         self._journal.flush()
         return done
 
-    def _run(self, function: Callable[..., Managed], *arguments: object) -> Managed:
-        """Runs an operation, if whoever asks may still ask."""
+    @property
+    def _run(self) -> Run:
+        """What runs an operation, if whoever asks may still ask."""
         actor = current()
         if actor.key is None:
-            return self._journal.run(function, *arguments)
-        done: Managed = self._journal.run(keys.checked, actor, function, *arguments)
-        return done
+            return self._journal.run
+        return partial(self._journal.run, keys.checked, actor)
 
     def _post(self, then: Then, function: Callable[..., Any], *arguments: object) -> None:
         """`_run` for who does not wait: `then` is called when it is done, be it in another thread."""

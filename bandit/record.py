@@ -36,4 +36,4 @@ def automated(memory: Memory) -> bool:
 
 def tell(memory: Memory, running: Running, kind: str, severity: str, message: str, body: BaseModel, now: float) -> None:
     """Adds an alert, which is delivered to whoever wants to know."""
-    memory.batch.alerts.append(Alert(now, kind, running.experiment.key, severity, message, body.model_dump_json()))
+    memory.batch.alerts.append(Alert(now, kind, running.key, severity, message, body.model_dump_json()))

@@ -27,8 +27,8 @@ class Running:
     """
 
     __slots__ = (
-        "_allocations",
         "_computed_at",
+        "allocations",
         "arms",
         "base",
         "bounds",
@@ -52,6 +52,7 @@ class Running:
         "hashed",
         "id",
         "inherited",
+        "key",
         "keys",
         "learned",
         "learner",
@@ -63,6 +64,7 @@ class Running:
         "primary",
         "ratios",
         "serial",
+        "sticky",
         "weighed",
         "weights",
     )
@@ -72,6 +74,8 @@ class Running:
         self.id = number
         self.inherited = False
         self.experiment = experiment
+        self.key = experiment.key
+        self.sticky = experiment.sticky
         self.keys = [variant.key for variant in variants]
         self.arms = {key: arm for arm, key in enumerate(self.keys)}
         self.configs = [variant.config for variant in variants]
@@ -119,7 +123,7 @@ class Running:
         self.serial = 0
         self.weights: list[float] = self.base
         self._computed_at = 0.0
-        self._allocations: dict[str, Allocation] = {}
+        self.allocations: dict[str, Allocation] = {}  # what the epoch draws from, by mask, once it was asked for
 
     def metric(self, key: str | None) -> int:
         """The place of a metric; of the primary one for None."""
@@ -229,15 +233,11 @@ class Running:
         self.epoch = epoch
         self.weights = weights
         self._computed_at = now
-        self._allocations = {}
-
-    def allocation(self, mask: str) -> Allocation | None:
-        """What the epoch draws from for a mask; None before `allocate` was called for it."""
-        return self._allocations.get(mask)
+        self.allocations = {}
 
     def allocate(self, mask: str, weights: list[float]) -> Allocation:
         """Sets what the epoch draws from for a mask, from the policy's weights over its arms."""
-        allocation = self._allocations[mask] = self.distribution(mask, weights)
+        allocation = self.allocations[mask] = self.distribution(mask, weights)
         return allocation
 
     def distribution(self, mask: str, weights: list[float]) -> Allocation:

@@ -33,11 +33,11 @@ def choose_all(memory: Memory, running: Running, gate: Gate, request: AnyRequest
 
 def _decide(memory: Memory, running: Running, gate: Gate, request: AnyRequest, arm: int, now: float) -> DecisionRow:
     mask, reason = f"[{arm}]", CONTROL if arm == running.control else SHADOW
-    unit = request.unit if running.experiment.sticky else None
+    unit = request.unit if running.sticky else None
     held = None if unit is None else memory.seat(running, unit, mask)
     if (seat := gate.unexpired(held, now)) is not None:
         return keep(memory, running, request, seat, reason, now)
-    allocation = running.allocation(mask) or memory.allocation(running, mask, now)
+    allocation = running.allocations.get(mask) or memory.allocation(running, mask, now)
     probabilities = allocation.probabilities
     row = log(memory, running, request, arm, probabilities[arm], running.epoch, mask, 0, reason, now)
     if not request.defer:

@@ -63,7 +63,7 @@ def track(memory: Memory, request: TrackRequest, number: int | None, now: float)
     records = _records(memory, request, number)
     values = [_value(memory, record, request) for record in records]
     return [
-        Tracked(record.running.experiment.key, encode(record.id), _enter(memory, record, request, value, now))
+        Tracked(record.running.key, encode(record.id), _enter(memory, record, request, value, now))
         for record, value in zip(records, values, strict=True)
     ]
 
@@ -84,7 +84,7 @@ def _records(memory: Memory, request: TrackRequest, number: int | None) -> list[
     if experiment is None:
         raise InvalidInput.field("flag", f"{request.flag!r} is decided by no experiment: there is nothing to track")
     one = memory.experiment(experiment)
-    if not one.experiment.sticky:
+    if not one.sticky:
         raise InvalidInput.field("decision_id", f"must be given: units of {experiment!r} keep no variant")
     seat = memory.seat(one, request.unit, "")
     if seat is None:
@@ -104,7 +104,7 @@ def _value(memory: Memory, record: Record, request: TrackRequest) -> float | Non
         return None
     if request.name not in running.metrics:
         known = ", ".join(map(repr, [*running.metrics, EXPOSURE]))
-        raise InvalidInput.field("name", f"{request.name!r} is not a metric of {running.experiment.key!r}: {known}")
+        raise InvalidInput.field("name", f"{request.name!r} is not a metric of {running.key!r}: {known}")
     metric = running.experiment.metrics[running.metric(request.name)]
     if request.value is None and metric.type not in ("conversion", "count"):
         raise InvalidInput.field("value", f"must be given for {request.name!r}")

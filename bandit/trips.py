@@ -41,7 +41,7 @@ def look(memory: Memory, now: float) -> None:
             try:
                 found = _ripe(running)
             except Exception:
-                _log.exception("a guardrail could not be looked at", extra={"experiment": running.experiment.key})
+                _log.exception("a guardrail could not be looked at", extra={"experiment": running.key})
             else:
                 act(memory, number, found, now)
 

@@ -55,7 +55,7 @@ class Sums:
 def unreplayed(reader: Reader) -> list[str]:
     """The keys of experiments whose log was removed, wholly or in part."""
     loaded = (load(row, standing) for row, standing in reader.experiments())
-    return [running.experiment.key for running in loaded if running.experiment.log != "kept"]
+    return [running.key for running in loaded if running.experiment.log != "kept"]
 
 
 class _Present:
@@ -105,7 +105,7 @@ def verify(whole: Reader) -> Iterator[Difference]:
 
 def _name(experiments: dict[int, Running], number: int) -> str:
     running = experiments.get(number)
-    return running.experiment.key if running else f"experiment {number}"
+    return running.key if running else f"experiment {number}"
 
 
 def _probabilities(records: dict[int, Record], drawn: Drawn, draws: Draws) -> dict[int, list[float]]:

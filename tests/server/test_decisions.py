@@ -62,9 +62,10 @@ def choose_with(client, headers):
 
 @pytest.mark.parametrize("key", ["", "k" * 201, "é", "two words"])
 def test_a_header_that_is_no_key_is_refused(client, running, key):
-    answer = client.post("/v1/choose", json={"experiment": "copy"}, headers={"Idempotency-Key": key})
-    assert answer.status_code == 422
-    assert answer.json["errors"][0]["field"] == "Idempotency-Key"
+    for own in ({}, {"idempotency_key": "own"}):
+        answer = client.post("/v1/choose", json={"experiment": "copy", **own}, headers={"Idempotency-Key": key})
+        assert answer.status_code == 422
+        assert answer.json["errors"][0]["field"] == "Idempotency-Key"
 
 
 def test_a_deferred_decision_counts_once_it_is_activated(client, running):

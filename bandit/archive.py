@@ -98,7 +98,7 @@ def restore(path: str | os.PathLike[str], db: str | os.PathLike[str]) -> Manifes
         db: The SQLite file; no other process may have it open.
 
     Raises:
-        InvalidInput: The archive is damaged, not one of these, or of another version; nothing was changed.
+        InvalidInput: The archive is damaged, not one of these, or of a version that is not read; nothing was changed.
         WrongState: The database is not empty; nothing was changed.
         StoreError: The database cannot be used.
     """

@@ -26,6 +26,9 @@ from bandit.sqlite import SCHEMA, SQLiteStore
 from bandit.store import ExperimentRow, Reader, Standing
 
 FORMAT = 1
+OLDEST_SCHEMA = 3
+ADDED = {("events", "metadata"): 4}
+"""Columns that came later, with their schema; what is read from an archive of an older one has nothing there."""
 MANIFEST = "manifest.json"
 MOST_MANIFEST_BYTES = 1 << 20
 MOST_LINE_BYTES = 1 << 26
@@ -95,7 +98,7 @@ def restore(path: str | os.PathLike[str], db: str | os.PathLike[str]) -> Manifes
         db: The SQLite file; no other process may have it open.
 
     Raises:
-        InvalidInput: The archive is damaged, not one of these, or of another version; nothing was changed.
+        InvalidInput: The archive is damaged, not one of these, or of a version that is not read; nothing was changed.
         WrongState: The database is not empty; nothing was changed.
         StoreError: The database cannot be used.
     """
@@ -103,8 +106,12 @@ def restore(path: str | os.PathLike[str], db: str | os.PathLike[str]) -> Manifes
         with zipfile.ZipFile(path) as archive:
             manifest = _manifest(archive, path)
             with _empty(db) as store, store.transaction():
-                if {table: tuple(part.columns) for table, part in manifest.tables.items()} != store.reader().tables():
-                    raise _damaged(path, "its tables are not those of this version")
+                known = {
+                    table: tuple(name for name in columns if ADDED.get((table, name), 0) <= manifest.schema_version)
+                    for table, columns in store.reader().tables().items()
+                }
+                if {table: tuple(part.columns) for table, part in manifest.tables.items()} != known:
+                    raise _damaged(path, "its tables are not those of its version")
                 for table, part in manifest.tables.items():
                     _fill(store, archive, table, part, path)
     except OSError as error:
@@ -152,8 +159,8 @@ def _manifest(archive: zipfile.ZipFile, path: str | os.PathLike[str]) -> Manifes
         versions = {name: given[name] for name in ("format", "schema_version")}
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(path, f"its {MANIFEST} cannot be read") from error
-    for name, known in (("format", FORMAT), ("schema_version", SCHEMA)):
-        _check_version(path, name, versions[name], known)
+    for name, oldest, known in (("format", FORMAT, FORMAT), ("schema_version", OLDEST_SCHEMA, SCHEMA)):
+        _check_version(path, name, versions[name], oldest, known)
     try:
         manifest = Manifest.model_validate(given)
     except ValidationError as error:
@@ -163,15 +170,16 @@ def _manifest(archive: zipfile.ZipFile, path: str | os.PathLike[str]) -> Manifes
     return manifest
 
 
-def _check_version(path: str | os.PathLike[str], name: str, given: object, known: int) -> None:
-    if given == known:
-        return
+def _check_version(path: str | os.PathLike[str], name: str, given: object, oldest: int, known: int) -> None:
     if not isinstance(given, int):
         raise _damaged(path, f"{name} is {given!r}")
+    if oldest <= given <= known:
+        return
     if given > known:
         which = f"newer version of multiarm ({name} {given}, this one knows {known})"
         raise InvalidInput(f"{path}: written by a {which}; nothing was changed")
-    which = f"older version of multiarm ({name} {given}, this one reads {known})"
+    read = known if oldest == known else f"{oldest} to {known}"
+    which = f"older version of multiarm ({name} {given}, this one reads {read})"
     raise InvalidInput(
         f"{path}: written by an {which}; nothing was changed: import it with that version, open the database with this "
         "one, and export it anew"

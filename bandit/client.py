@@ -119,7 +119,13 @@ class Client:
         return _decision(json.loads(self._ask("POST", "/v1/choose", request)))
 
     def reward(
-        self, decision_id: str, value: float, metric: str | None = None, *, idempotency_key: str | None = None
+        self,
+        decision_id: str,
+        value: float,
+        metric: str | None = None,
+        *,
+        idempotency_key: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> str:
         """See `Engine.reward`."""
         request = {
@@ -127,6 +133,7 @@ class Client:
             "value": value,
             "metric": metric,
             "idempotency_key": idempotency_key or new_key(),
+            "metadata": None if metadata is None else dict(metadata),
         }
         return _status(json.loads(self._ask("POST", "/v1/reward", request)))
 
@@ -172,6 +179,7 @@ class Client:
         decision_id: str | None = None,
         value: float | None = None,
         idempotency_key: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> Sequence[Tracked]:
         """See `Engine.track`."""
         request = {
@@ -181,6 +189,7 @@ class Client:
             "decision_id": decision_id,
             "value": value,
             "idempotency_key": idempotency_key or new_key(),
+            "metadata": None if metadata is None else dict(metadata),
         }
         return [Tracked(**each) for each in json.loads(self._ask("POST", "/v1/track", request))["tracked"]]
 

@@ -113,7 +113,13 @@ class Deciding(Operating):
         return self._run(activate, decode(request.decision_id))
 
     def reward(
-        self, decision_id: str, value: float, metric: str | None = None, *, idempotency_key: str | None = None
+        self,
+        decision_id: str,
+        value: float,
+        metric: str | None = None,
+        *,
+        idempotency_key: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> str:
         """Says what happened after a decision.
 
@@ -122,6 +128,7 @@ class Deciding(Operating):
             value: What was measured; 0 or 1 for a conversion.
             metric: Of which metric; None for the primary one.
             idempotency_key: A repeat with the same key, for the same decision and metric, is ignored.
+            metadata: Anything that is worth keeping with this event, as JSON.
 
         Returns:
             `applied`, `duplicate`, `superseded` or `late`; see `bandit.reward`.
@@ -136,16 +143,19 @@ class Deciding(Operating):
             value = _number(value)
         if (
             metric is idempotency_key is None
+            and metadata is None
             and isfinite(value)
             and type(decision_id) is str
             and len(decision_id) == 16
         ):
-            return self._run(reward, decode(decision_id), None, value, None)
+            return self._run(reward, decode(decision_id), None, value, None, None)
         given: dict[str, Any] = {"decision_id": decision_id, "value": value}
         if metric is not None:
             given["metric"] = metric
         if idempotency_key is not None:
             given["idempotency_key"] = idempotency_key
+        if metadata is not None:
+            given["metadata"] = dict(metadata)
         try:
             request = _reward_request(given)
         except ValidationError as error:
@@ -154,7 +164,7 @@ class Deciding(Operating):
 
     def settle(self, request: RewardRequest) -> str:
         """`reward` for a request that was validated already."""
-        return self._run(reward, decode(request.decision_id), request.metric, request.value, request.idempotency_key)
+        return self._run(reward, *_event(request))
 
     def settle_then(self, request: RewardRequest, then: Then) -> None:
         """`settle` for who does not wait, as `decide_then` is for `decide`.
@@ -163,8 +173,7 @@ class Deciding(Operating):
             NotFound: The decision is unknown.
             Overloaded: Too many wait already, or for too long.
         """
-        number = decode(request.decision_id)
-        self._post(then, reward, number, request.metric, request.value, request.idempotency_key)
+        self._post(then, reward, *_event(request))
 
     def retract(self, decision_id: str, metric: str | None = None) -> str:
         """Takes back all that was told of a decision for one metric.
@@ -231,6 +240,7 @@ class Deciding(Operating):
         decision_id: str | None = None,
         value: float | None = None,
         idempotency_key: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> Sequence[Tracked]:
         """Says what a unit did, to the experiments that decided its flags: activates the decisions and rewards them.
 
@@ -241,6 +251,7 @@ class Deciding(Operating):
             decision_id: For which decision; goes before flag and unit.
             value: Of the metric; None is 1, for a conversion or a count.
             idempotency_key: A repeat with the same key is ignored.
+            metadata: Anything that is worth keeping with the rewards, as JSON; an exposure is none, and keeps none.
 
         Returns:
             For each decision what became of it.
@@ -249,8 +260,16 @@ class Deciding(Operating):
             NotFound: There is no such decision or flag, or the flag has decided nothing for the unit.
             InvalidInput: There is no such metric, the value is none of its, or neither decision nor unit is given.
         """
-        given = {"name": name, "unit": unit, "flag": flag, "decision_id": decision_id, "value": value}
-        return self.follow(valid(TrackRequest.model_validate, {**given, "idempotency_key": idempotency_key}))
+        given = {
+            "name": name,
+            "unit": unit,
+            "flag": flag,
+            "decision_id": decision_id,
+            "value": value,
+            "idempotency_key": idempotency_key,
+            "metadata": None if metadata is None else dict(metadata),
+        }
+        return self.follow(valid(TrackRequest.model_validate, given))
 
     def follow(self, request: TrackRequest) -> Sequence[Tracked]:
         """`track` for a request that was validated already."""
@@ -287,11 +306,7 @@ class Deciding(Operating):
         return self._items(ChooseRequest, requests, lambda request: (request,))
 
     def _rewards(self, requests: Sequence[RewardRequest | Mapping[str, Any]]) -> Items:
-        return self._items(
-            RewardRequest,
-            requests,
-            lambda request: (decode(request.decision_id), request.metric, request.value, request.idempotency_key),
-        )
+        return self._items(RewardRequest, requests, _event)
 
     def _items(self, model: type[Model], requests: Sequence[Any], arguments: Callable[[Any], tuple[Any, ...]]) -> Items:
         """The arguments of each request, or what is wrong with it."""
@@ -307,6 +322,12 @@ class Deciding(Operating):
             except MultiarmError as error:
                 items.append(error)
         return items
+
+
+def _event(request: RewardRequest) -> tuple[Any, ...]:
+    """The arguments of `reward`."""
+    number = decode(request.decision_id)
+    return number, request.metric, request.value, request.idempotency_key, request.metadata
 
 
 def _run_each(memory: Memory, function: Callable[..., Any], items: Items, now: float) -> list[Any]:

@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import ConfigDict, Field, JsonValue, ValidationError, ValidationInfo, field_validator
-from pydantic_core import InitErrorDetails, from_json, to_json
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, ValidationError, ValidationInfo, field_validator
+from pydantic_core import InitErrorDetails, from_json
 
 from bandit.eligibility import MOST_UNIT, Unit
 from bandit.errors import NotFound
-from bandit.model import Key, Model
+from bandit.model import Key, Model, written
 
 MOST_JSON_BYTES = 16_384
 MOST_DEPTH = 20
@@ -38,6 +38,26 @@ Reason = Literal[
 ]
 
 
+def _is_small(value: dict[str, Any]) -> dict[str, Any]:
+    if _depth(value) > MOST_DEPTH:
+        raise ValueError(f"must be nested at most {MOST_DEPTH} deep")
+    text = written(value)
+    if len(text) > MOST_JSON_BYTES:
+        raise ValueError(f"must be at most {MOST_JSON_BYTES} bytes of JSON")
+    try:
+        from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        wrong = [InitErrorDetails(type="finite_number", loc=at, input=found) for at, found in _infinite(value)]
+        if not wrong:
+            raise ValueError(f"cannot be read again as JSON: {error}") from None
+        raise ValidationError.from_exception_data("JSONObject", wrong) from None
+    return value
+
+
+JSONObject = Annotated[dict[str, JsonValue], AfterValidator(_is_small)]
+"""Members of any JSON, as far as they are few; see `MOST_JSON_BYTES` and `MOST_DEPTH`."""
+
+
 class ChooseRequest(Model):
     """A request for a decision."""
 
@@ -49,8 +69,8 @@ class ChooseRequest(Model):
     units: dict[Key, Unit] | None = Field(
         default=None, max_length=20, description="Units by kind, instead of `unit`: each experiment assigns one kind."
     )
-    context: dict[str, JsonValue] | None = Field(default=None, description="Features that a policy reads.")
-    attributes: dict[str, JsonValue] | None = Field(default=None, description="What targeting and segments read.")
+    context: JSONObject | None = Field(default=None, description="Features that a policy reads.")
+    attributes: JSONObject | None = Field(default=None, description="What targeting and segments read.")
     eligible: list[Name] | None = Field(default=None, min_length=1, max_length=1000, description="Unset: all variants.")
     defer: bool = Field(default=False, description="Count for nothing until activated.")
     idempotency_key: IdempotencyKey | None = Field(default=None, description="Repeats get the same decision.")
@@ -60,22 +80,6 @@ class ChooseRequest(Model):
     def _is_alone(cls, value: dict[str, str] | None, info: ValidationInfo) -> dict[str, str] | None:
         if value is not None and info.data.get("unit") is not None:
             raise ValueError("give unit or units, not both")
-        return value
-
-    @field_validator("context", "attributes")
-    @classmethod
-    def _is_small(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
-        if value is not None:
-            if _depth(value) > MOST_DEPTH:
-                raise ValueError(f"must be nested at most {MOST_DEPTH} deep")
-            text = to_json(value, inf_nan_mode="constants")
-            if len(text) > MOST_JSON_BYTES:
-                raise ValueError(f"must be at most {MOST_JSON_BYTES} bytes of JSON")
-            try:
-                from_json(text, allow_inf_nan=False)
-            except ValueError:
-                wrong = [InitErrorDetails(type="finite_number", loc=at, input=found) for at, found in _infinite(value)]
-                raise ValidationError.from_exception_data("ChooseRequest", wrong) from None
         return value
 
 

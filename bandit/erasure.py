@@ -1,10 +1,11 @@
 """Erasure of a unit: its name, and what tells of it, leave the log; what it was counted for stays counted.
 
 Decisions keep variant, propensity, times and outcomes, so that sums, results and a replay of the ledger are what they
-were. They lose unit, attributes, and a context that no policy has read; the numbers of declared features stay, because
-the model that learnt from them could not be replayed without. Idempotency keys that contain the unit's name go, so
-a repeat of such a request is a new one. A condition that compares with the name, and what people wrote into
-descriptions, are definitions, and stay. Pages of the file that were let go may hold remnants; a backup has none.
+were. They lose unit, attributes, a context that no policy has read, and the metadata of their rewards; the numbers of
+declared features stay, because the model that learnt from them could not be replayed without. Idempotency keys that
+contain the unit's name go, so a repeat of such a request is a new one. A condition that compares with the name, and
+what people wrote into descriptions, are definitions, and stay. Pages of the file that were let go may hold remnants; a
+backup has none.
 """
 
 import json
@@ -70,7 +71,7 @@ def erase(memory: Memory, unit: str, kind: str | None, known: list[int], after: 
     for row in stored:
         _amend(memory, unit, row)
     fresh = [row for row in memory.batch.decisions if row.unit == unit and row.experiment in among]
-    _forget(memory, unit, among.keys())
+    _forget(memory, unit, among.keys(), {row.id for row in stored})
     memory.batch.removals.append(Removal("units", ("experiment", "unit"), [(number, unit) for number in among]))
     _unlist(memory, unit, reader.mentions(unit), among, everywhere=kind is None)
     experiments = {row.experiment for row in (*stored, *fresh)}
@@ -94,6 +95,8 @@ def _amend(memory: Memory, unit: str, row: DecisionRow) -> None:
     memory.batch.amendments.append(Amendment("decisions", columns, ("id",), [values]))
     events = [(None, event) for event, key in memory.store.reader().tokens(row.id) if unit in key]
     memory.batch.amendments.append(Amendment("events", ("idempotency_key",), ("number",), events))
+    told = [(None, event) for event, _, _ in memory.store.reader().metadata(row.id)]
+    memory.batch.amendments.append(Amendment("events", ("metadata",), ("number",), told))
 
 
 def _anonymous(memory: Memory, unit: str, row: DecisionRow) -> DecisionRow:
@@ -103,14 +106,16 @@ def _anonymous(memory: Memory, unit: str, row: DecisionRow) -> DecisionRow:
     return row._replace(unit=None, attributes=None, context=row.context if read else None, idempotency_key=token)
 
 
-def _forget(memory: Memory, unit: str, among: Collection[int]) -> None:
-    """Takes the unit out of what is cached, and of what is still to be written."""
+def _forget(memory: Memory, unit: str, among: Collection[int], stored: Collection[int]) -> None:
+    """Takes the unit, which has those stored decisions, out of what is cached, and of what is still to be written."""
     batch = memory.batch
     mine = {row.id for row in batch.decisions if row.unit == unit and row.experiment in among}
     batch.decisions = [_anonymous(memory, unit, row) if row.id in mine else row for row in batch.decisions]
     batch.events = [
-        event._replace(idempotency_key=None)
-        if event.decision in mine and unit in (event.idempotency_key or "")
+        event._replace(
+            idempotency_key=None if unit in (event.idempotency_key or "") else event.idempotency_key, metadata=None
+        )
+        if event.decision in mine or event.decision in stored
         else event
         for event in batch.events
     ]

@@ -137,6 +137,13 @@ def m003_control(database: sqlite_utils.Database) -> None:
     database.execute("CREATE INDEX experiments_by_wake ON experiments (wake_at) WHERE wake_at IS NOT NULL")
 
 
+@migrations()
+def m004_metadata(database: sqlite_utils.Database) -> None:
+    """What a reward says beside its value; few have any."""
+    database.execute("ALTER TABLE events ADD COLUMN metadata TEXT")
+    database.execute("CREATE INDEX events_with_metadata ON events (decision) WHERE metadata IS NOT NULL")
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Applies the steps that were not applied yet."""
     migrations.apply(sqlite_utils.Database(connection, execute_plugins=False))

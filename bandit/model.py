@@ -11,11 +11,20 @@ Text = Annotated[str, Field(max_length=10_000)]
 GREATEST = 1e12
 
 
-def _is_writable(value: JsonValue) -> JsonValue:
+def written(value: JsonValue) -> bytes:
+    """A value as JSON; numbers that are none are `NaN` and `Infinity` there.
+
+    Raises:
+        ValueError: It has a text that cannot be written.
+    """
     try:
-        to_json(value)
+        return to_json(value)
     except PydanticSerializationError:
         raise ValueError("has half a character, which no JSON can hold") from None
+
+
+def _is_writable(value: JsonValue) -> JsonValue:
+    written(value)
     return value
 
 

@@ -11,6 +11,7 @@ from openfeature.exception import ErrorCode
 from openfeature.flag_evaluation import FlagResolutionDetails, FlagValueType, Reason
 from openfeature.provider import AbstractProvider, Metadata
 from openfeature.track import TrackingEventDetails
+from pydantic_core import to_jsonable_python
 
 from bandit.client import Client
 from bandit.engine import Engine
@@ -25,8 +26,8 @@ class Provider(AbstractProvider):
 
     The targeting key of the context is the unit, and its other attributes are the attributes; `multiarm.defer` among
     them has a decision wait until it is tracked. `track` names a metric, or `exposure`; `flag` and `decision_id` among
-    the attributes of its details say what it is about, else it is about every flag whose experiment has such a metric.
-    What the engine refuses to track is raised.
+    the attributes of its details say what it is about, else it is about every flag whose experiment has such a metric;
+    its other attributes are the reward's metadata. What the engine refuses to track is raised.
     """
 
     def __init__(self, source: Engine | Client) -> None:
@@ -76,8 +77,9 @@ class Provider(AbstractProvider):
         """See `Engine.track`."""
         unit = None if evaluation_context is None else evaluation_context.targeting_key or None
         details = tracking_event_details or TrackingEventDetails()
-        about = {name: details.attributes[name] for name in ("flag", "decision_id") if name in details.attributes}
-        self._source.track(tracking_event_name, unit, value=details.value, **about)  # type: ignore[arg-type]
+        metadata: dict[str, Any] = to_jsonable_python(details.attributes)  # which may have tuples
+        about = {name: metadata.pop(name) for name in ("flag", "decision_id") if name in metadata}
+        self._source.track(tracking_event_name, unit, value=details.value, metadata=metadata or None, **about)
 
     def _resolve(
         self,

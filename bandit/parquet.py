@@ -1,5 +1,6 @@
 """An experiment's log as Parquet, a row a decision with all that it earned; needs the extra `research`."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from importlib import import_module
 from itertools import islice
@@ -21,7 +22,8 @@ def write_log(reader: Reader, row: ExperimentRow, standing: Standing, path: Path
 
     Times are UTC. `context`, `attributes`, `eligible` and `probabilities` (of all variants, as they were drawn from)
     are JSON. `trial_id` is the decision that opened the trial; that one's row has in `earned_METRIC` what the trial has
-    earned of each metric, and each row in `value_METRIC` what was told of its decision.
+    earned of each metric, and each row in `value_METRIC` what was told of its decision, and in `metadata_METRIC` a JSON
+    array of the metadata of all those events, in their order; null where none came with any.
 
     Args:
         reader: Of one moment.
@@ -46,7 +48,7 @@ def write_log(reader: Reader, row: ExperimentRow, standing: Standing, path: Path
     written = 0
     with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
         for decisions in _several(reader.log(row.id)):
-            writer.write_table(pyarrow.Table.from_pylist([_row(running, each) for each in decisions], schema))
+            writer.write_table(pyarrow.Table.from_pylist([_row(reader, running, each) for each in decisions], schema))
             written += len(decisions)
     return written
 
@@ -69,11 +71,11 @@ def _schema(pyarrow: Any, running: Running) -> Any:
         "attributes": text,
     }
     for metric in running.metrics:
-        fields |= {f"value_{metric}": number, f"earned_{metric}": number}
+        fields |= {f"value_{metric}": number, f"earned_{metric}": number, f"metadata_{metric}": text}
     return pyarrow.schema(list(fields.items()))
 
 
-def _row(running: Running, found: TrialRow) -> dict[str, object]:
+def _row(reader: Reader, running: Running, found: TrialRow) -> dict[str, object]:
     decision = found.head
     record = Record(running, decision)
     for kept in found.outcomes:
@@ -95,10 +97,14 @@ def _row(running: Running, found: TrialRow) -> dict[str, object]:
         "context": decision.context,
         "attributes": decision.attributes,
     }
+    told: dict[int, list[str]] = defaultdict(list)
+    for _, place, metadata in reader.metadata(decision.id):
+        told[place].append(metadata)
     for metric, place in running.metrics.items():
         kept_outcome = record.outcomes.get(place)
         row[f"value_{metric}"] = None if kept_outcome is None else kept_outcome.value
         row[f"earned_{metric}"] = earned.get(place)
+        row[f"metadata_{metric}"] = f"[{','.join(told[place])}]" if place in told else None
     return row
 
 

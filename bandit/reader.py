@@ -210,6 +210,10 @@ class SQLiteReader:
             "SELECT number, idempotency_key FROM events WHERE decision = ? AND idempotency_key IS NOT NULL", (decision,)
         )
 
+    def metadata(self, decision: int) -> list[tuple[int, int, str]]:
+        sql = "SELECT number, metric, metadata FROM events WHERE decision = ? AND metadata IS NOT NULL ORDER BY number"
+        return self._read(sql, (decision,))
+
     def keyed(self, experiment: int, idempotency_key: str) -> DecisionRow | None:
         found = self._read(f"{_DECISION} WHERE experiment = ? AND idempotency_key = ?", (experiment, idempotency_key))
         return DecisionRow(*found[0]) if found else None

@@ -1,10 +1,12 @@
 """The reward ledger's rules: what becomes of an event, and by how much it moves the sums."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
+from pydantic_core import to_json
 
-from bandit.decision import IdempotencyKey
+from bandit.decision import IdempotencyKey, JSONObject
 from bandit.errors import InvalidInput
 from bandit.memory import Memory
 from bandit.metric import Metric
@@ -23,6 +25,7 @@ class RewardRequest(Model):
     value: float = Field(description="The event's value; for a conversion 0 or 1.")
     metric: Annotated[str, Field(max_length=100)] | None = Field(default=None, description="Unset: the primary one.")
     idempotency_key: IdempotencyKey | None = Field(default=None, description="A repeat for the same metric is ignored.")
+    metadata: JSONObject | None = Field(default=None, description="Anything that is worth keeping with the event.")
 
 
 class RetractRequest(Model):
@@ -44,7 +47,15 @@ class StatusAnswer(Model):
     status: RewardStatus
 
 
-def reward(memory: Memory, number: int, key: str | None, value: float, token: str | None, now: float) -> str:
+def reward(
+    memory: Memory,
+    number: int,
+    key: str | None,
+    value: float,
+    token: str | None,
+    metadata: Mapping[str, Any] | None,
+    now: float,
+) -> str:
     """Enters an event into the ledger; the answer says what became of it.
 
     Returns:
@@ -71,7 +82,8 @@ def reward(memory: Memory, number: int, key: str | None, value: float, token: st
         tokens.add((place, token))
     outcome = record.outcomes.get(place)
     status = judge(metric, outcome, value, record.exposed_at, now)
-    memory.batch.events.append(EventRow(number, place, "reward", value, token, now, status))
+    told = None if metadata is None else to_json(metadata).decode()
+    memory.batch.events.append(EventRow(number, place, "reward", value, token, now, status, told))
     if status == "applied":
         _set(memory, record, head, place, aggregate(metric, outcome, value))
     else:

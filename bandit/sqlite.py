@@ -15,7 +15,7 @@ from bandit.reader import BUSY_SECONDS, SQLiteReader, translated
 from bandit.store import Alert, Batch, Change, DecisionRow, Delivery, DrawRow, EpochRow, EventRow, News, OutcomeRow
 
 APPLICATION_ID = 0x6D61726D  # "marm", by which a file is known as ours
-SCHEMA = 3  # how many migrations there are
+SCHEMA = 4  # how many migrations there are
 _MOST_ROWS = 64  # of one statement
 Place = TypeVar("Place", bound=tuple[int, ...])
 

@@ -36,7 +36,7 @@ class DecisionRow(NamedTuple):
 
 
 class EventRow(NamedTuple):
-    """A line of the reward ledger: what was told of a decision, when, and what became of it."""
+    """A line of the reward ledger: what was told of a decision, when, what became of it, and more of it as JSON."""
 
     decision: int
     metric: int
@@ -45,6 +45,7 @@ class EventRow(NamedTuple):
     idempotency_key: str | None
     at: float
     status: str
+    metadata: str | None = None
 
 
 class DrawRow(NamedTuple):
@@ -375,6 +376,9 @@ class Reader(Protocol):
 
     def tokens(self, decision: int) -> list[tuple[int, str]]:
         """Number and idempotency key of a decision's events that came with one."""
+
+    def metadata(self, decision: int) -> list[tuple[int, int, str]]:
+        """Number, metric and metadata (JSON) of a decision's events that came with some, in their order."""
 
     def keyed(self, experiment: int, idempotency_key: str) -> DecisionRow | None:
         """The decision that was made with a key."""

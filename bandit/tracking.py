@@ -4,7 +4,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
-from bandit.decision import IdempotencyKey, Name, encode
+from bandit.decision import IdempotencyKey, JSONObject, Name, encode
 from bandit.documents import all_of, find
 from bandit.eligibility import Unit
 from bandit.errors import InvalidInput, NotFound
@@ -28,6 +28,7 @@ class TrackRequest(Model):
     flag: Name | None = Field(default=None, description="For which flag; unset: for all whose experiment measures it.")
     decision_id: Identifier | None = Field(default=None, description="For which decision; goes before flag and unit.")
     idempotency_key: IdempotencyKey | None = Field(default=None, description="A repeat is ignored.")
+    metadata: JSONObject | None = Field(default=None, description="Kept with the reward; an exposure is none.")
 
 
 class Tracked(NamedTuple):
@@ -118,4 +119,4 @@ def _enter(memory: Memory, record: Record, request: TrackRequest, value: float |
     status = activate(memory, record.id, now)
     if value is None:
         return status
-    return reward(memory, record.id, request.name, value, request.idempotency_key, now)
+    return reward(memory, record.id, request.name, value, request.idempotency_key, request.metadata, now)

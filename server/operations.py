@@ -121,8 +121,10 @@ class Operations:
 def _request(validate: Callable[[bytes], Any], body: bytes, token: str | None) -> Any:
     """A request, with the idempotency key of the header where it has none of its own."""
     request = validate(body)
-    if token is not None and request.idempotency_key is None:
-        request = request.model_copy(update={"idempotency_key": idempotency_key(token)})
+    if token is not None:
+        idempotency_key(token)
+        if request.idempotency_key is None:
+            request = request.model_copy(update={"idempotency_key": token})
     return request
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import hashlib
 import json
 import random
 import sqlite3
@@ -29,7 +30,8 @@ def path(tmp_path):
         engine.create(define("draft"))
         engine.channels.create({"key": "hook", "type": "webhook", "url": "https://example.org", "secret": SECRET})
         for number, unit in enumerate(UNITS[:40]):
-            engine.reward(engine.choose("copy", unit, attributes={"plan": "pro"}).id, number % 2)
+            told = {"order": [number, "é"]} if number % 2 else None
+            engine.reward(engine.choose("copy", unit, attributes={"plan": "pro"}).id, number % 2, metadata=told)
             engine.reward(engine.choose("split", unit, idempotency_key=unit).id, number % 2)
             engine.reward(engine.choose("where", unit, context={"hour": number % 5}).id, number % 2)
             engine.choose("copy", defer=True)
@@ -173,7 +175,7 @@ REFUSED = [
     ({"format": 2}, r"written by a newer version of multiarm \(format 2, this one knows 1\); nothing was changed"),
     ({"format": 0}, r"written by an older version of multiarm \(format 0, this one reads 1\); nothing was changed"),
     ({"schema_version": 99}, r"newer version of multiarm \(schema_version 99, this one knows \d+\)"),
-    ({"schema_version": 1}, r"older version of multiarm \(schema_version 1, this one reads \d+\).*export it anew"),
+    ({"schema_version": 1}, r"older version of multiarm \(schema_version 1, this one reads 3 to \d+\).*export it anew"),
     ({"format": "x"}, "damaged or not an archive of multiarm: format is 'x'"),
     ({"tables": {}}, "does not hold the parts that its manifest.json names"),
     ({"tables": 3}, "tables: Input should be a valid dictionary"),
@@ -186,6 +188,44 @@ def test_archives_of_other_versions(path, tmp_path, manifest, why):
     with pytest.raises(InvalidInput, match=why):
         restore(file, tmp_path / "b.db")
     assert not list(tmp_path.glob("b.db*"))
+
+
+def of_schema_3(file, tmp_path):
+    """The archive as it would have been before events had metadata."""
+    other = tmp_path / "old.zip"
+    with zipfile.ZipFile(file) as new, zipfile.ZipFile(other, "w") as old:
+        parts = {name: new.read(name) for name in new.namelist()}
+        rows = [json.loads(line) for line in parts["events.jsonl"].splitlines()]
+        for row in rows:
+            del row["metadata"]
+        parts["events.jsonl"] = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+        manifest = json.loads(parts["manifest.json"])
+        manifest["schema_version"] = 3
+        events = manifest["tables"]["events"]
+        events["columns"].remove("metadata")
+        events["sha256"] = hashlib.sha256(parts["events.jsonl"]).hexdigest()
+        parts["manifest.json"] = json.dumps(manifest).encode()
+        for name, data in parts.items():
+            old.writestr(name, data)
+    return other
+
+
+def test_an_archive_of_before_there_was_metadata(path, tmp_path):
+    restore(of_schema_3(archive(path, tmp_path), tmp_path), tmp_path / "b.db")
+    expected = tables(path)
+    expected["events"] = [(*row[:8], None) for row in expected["events"]]
+    assert tables(tmp_path / "b.db") == expected
+    with Engine(tmp_path / "b.db") as engine:
+        assert engine.verify() == []
+        assert engine.reward(engine.choose("copy", "u0").id, 1, metadata={"order": 1}) == "applied"
+
+
+@pytest.mark.parametrize("claimed", [3, 4])
+def test_an_archive_has_the_columns_of_its_version(path, tmp_path, claimed):
+    whole = archive(path, tmp_path)
+    file = changed(whole if claimed == 3 else of_schema_3(whole, tmp_path), tmp_path, schema_version=claimed)
+    with pytest.raises(InvalidInput, match="its tables are not those of its version"):
+        restore(file, tmp_path / "b.db")
 
 
 def test_files_that_are_no_archives(tmp_path):

@@ -159,6 +159,7 @@ def test_states(engine):
         {"context": {"big": "x" * 20_000}},
         {"context": {"none": object}},
         {"context": {"nan": float("nan")}},
+        {"attributes": {"half": "\ud800"}},
         {"attributes": {1: 2}},
         {"defer": 1},
         {"idempotency_key": ""},
@@ -170,6 +171,12 @@ def test_wrong_arguments_change_nothing(engine, arguments):
     with pytest.raises(InvalidInput, match=next(iter(arguments))):
         engine.choose("copy", **arguments)
     assert sum(variant.decisions for variant in engine.results("copy").variants) == 0
+
+
+def test_a_number_that_is_too_long_to_be_read_again(engine):
+    started(engine)
+    with pytest.raises(InvalidInput, match="context: cannot be read again as JSON: number out of range"):
+        engine.choose("copy", context={"long": 10**5000})
 
 
 def test_a_batch_answers_each(engine):

@@ -32,7 +32,7 @@ def fill(engine):
     for unit in (WHO, "bob", f"not-{WHO}", "carl"):
         for key in ("copy", "copy", "split", "plain"):
             decision = engine.choose(key, unit, attributes={"mail": unit}, context={"mail": unit}, idempotency_key=None)
-            engine.reward(decision.id, 1.0, idempotency_key=f"{unit} paid")
+            engine.reward(decision.id, 1.0, idempotency_key=f"{unit} paid", metadata={"mail": unit})
         engine.reward(engine.choose("where", unit, context={"hour": 5}).id, 1.0)
         engine.choose("copy", unit, idempotency_key=f"key of {unit}")
         engine.choose("copy", unit, idempotency_key=f"key-{len(unit)}")
@@ -81,10 +81,13 @@ def test_the_others_are_left_alone(engine):
     fill(engine)
     before = [row for row in everything(engine)["decisions"] if row[2] != WHO]
     seats = [row for row in everything(engine)["units"] if row[1] != WHO]
+    told = [row for row in everything(engine)["events"] if row[8] != f'{{"mail":"{WHO}"}}']
     engine.erase(WHO)
     after = everything(engine)
     assert [row for row in after["decisions"] if row[2] is not None] == before
     assert after["units"] == seats
+    assert [row for row in after["events"] if row in told] == told
+    assert sum(row[8] is not None for row in told) == 12
     assert engine.get("draft").forced == {"bob": "control"}
     assert engine.cohorts.get("vip").units == ["bob"]
     assert [json.loads(row[2]) for row in after["documents"] if row[0] == "flag"] == [
@@ -154,6 +157,20 @@ def test_what_was_decided_between_the_look_and_the_erasure_is_found(tmp_path, mo
         monkeypatch.setattr(engine, "manage", late)
         assert engine.erase(WHO).decisions == 2
         assert WHO not in json.dumps(everything(engine), default=str)
+
+
+def test_what_was_told_between_the_look_and_the_erasure_is_found(engine, monkeypatch):
+    started(engine, metrics=[Metric(key="m")])
+    decision = engine.choose("copy", WHO)
+    manage = engine.manage
+
+    def late(*arguments):
+        engine.reward(decision.id, 1.0, idempotency_key=WHO, metadata={"mail": WHO})
+        return manage(*arguments)
+
+    monkeypatch.setattr(engine, "manage", late)
+    engine.erase(WHO)
+    assert WHO not in json.dumps(everything(engine), default=str)
 
 
 def test_a_backup_has_not_even_remnants(tmp_path):

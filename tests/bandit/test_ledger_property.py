@@ -84,11 +84,12 @@ class Ledger(RuleBasedStateMachine):
         metric=st.sampled_from([None, "buys", "spent", "clicks", "best", "first", "unknown"]),
         value=VALUES,
         token=st.sampled_from([None, None, "k1", "k2"]),
+        metadata=st.sampled_from([None, None, {}, {"order": [1, "é"]}]),
     )
-    def reward(self, data, metric, value, token):
+    def reward(self, data, metric, value, token, metadata):
         decision = data.draw(st.sampled_from(self.decisions))
         try:
-            status = self.engine.reward(decision, value, metric, idempotency_key=token)
+            status = self.engine.reward(decision, value, metric, idempotency_key=token, metadata=metadata)
         except MultiarmError:
             return
         assert status in ("applied", "duplicate", "superseded", "late")

@@ -76,7 +76,9 @@ def test_a_file_of_the_first_schema_keeps_all_it_has(old):
         ]
         assert engine.results("copy") == results
         assert engine.get("copy").features == []
-        assert engine.choose("copy", "u3").reason == "sticky"
+        again = engine.choose("copy", "u3")
+        assert again.reason == "sticky"
+        assert engine.reward(again.id, 1, metadata={"order": 7}) == "applied"
         started(engine, "where", features=[Feature(key="hour")], sticky=False)
         for hour in range(10):
             engine.reward(engine.choose("where", context={"hour": hour}).id, hour % 2)

@@ -27,7 +27,7 @@ def fill(engine, clock, units=30):
         decision = engine.choose("old", unit, attributes={"plan": "pro"})
         if number % 2:
             engine.reward(decision.id, 1.0, idempotency_key="once")
-        engine.reward(decision.id, float(number), "n")
+        engine.reward(decision.id, float(number), "n", metadata={"order": number} if number % 3 else None)
         engine.reward(engine.choose("where", unit, context={"hour": number % 7}).id, 1.0)
     for key in ("old", "where"):
         engine.stop(key)
@@ -183,6 +183,8 @@ def test_it_is_archived_before(engine, clock, tmp_path):
     assert (row["value_m"], row["earned_m"], row["value_n"], row["earned_n"]) == (1.0, 1.0, 5.0, 5.0)
     assert json.loads(row["attributes"]) == {"plan": "pro"}
     assert row["decided_at"].timestamp() == pytest.approx(1_800_000_000 + 6 * 60)
+    assert (row["metadata_m"], row["metadata_n"]) == (None, '[{"order":5}]')
     assert files["old"][4]["value_m"] is None
+    assert [row["metadata_n"] is None for row in files["old"]] == [number % 3 == 0 for number in range(30)]
     assert json.loads(files["where"][3]["context"]) == {"hour": 3}
     assert sum(json.loads(files["where"][3]["probabilities"])) == pytest.approx(1.0)

@@ -1,10 +1,13 @@
+import json
 import math
 
 import numpy as np
 import pytest
 from experiments import started, sums
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bandit import InvalidInput, Metric, NotFound, WrongState
+from bandit import Engine, InvalidInput, Metric, NotFound, WrongState
 
 
 def one(engine, **metric):
@@ -272,6 +275,101 @@ def test_wrong_arguments_poison_nothing(engine, arguments):
             engine.reward(wrong, 1)
     assert engine.reward(decision, 1) == "applied"
     assert list(sums(engine).values()) == [(1, 1)]
+
+
+def told(engine):
+    """Value, status and metadata of every event."""
+    engine._journal.flush()
+    with engine.reading() as reader:
+        events = [row[4:5] + row[7:] for row in reader.rows("events")]
+    return [(value, status, None if metadata is None else json.loads(metadata)) for value, status, metadata in events]
+
+
+def test_metadata_stay_with_their_event(engine):
+    decision = one(engine, type="continuous", aggregation="max")
+    engine.reward(decision, 2, idempotency_key="a", metadata={"order": 7})
+    assert engine.reward(decision, 2, idempotency_key="a", metadata={"order": 8}) == "duplicate"
+    engine.reward(decision, 3, metadata={})
+    engine.reward(decision, 1, metadata={"by": ["ann", None]})
+    engine.reward(decision, 4)
+    assert engine.retract(decision) == "retracted"
+    assert engine.reward_batch(
+        [{"decision_id": decision, "value": 5, "metadata": {"é": 1.5}}, {"decision_id": decision, "value": 6}]
+    ) == ["applied", "applied"]
+    assert told(engine) == [
+        (2, "applied", {"order": 7}),
+        (3, "applied", {}),
+        (1, "superseded", {"by": ["ann", None]}),
+        (4, "applied", None),
+        (None, "retracted", None),
+        (5, "applied", {"é": 1.5}),
+        (6, "applied", None),
+    ]
+
+
+def test_what_is_tracked_keeps_its_metadata(engine):
+    started(engine, metrics=[Metric(key="m", primary=True), Metric(key="n", type="continuous")])
+    for key in ("dark", "light"):
+        engine.flags.create(
+            {"key": key, "type": "string", "variants": {"control": "a", "short": "b"}, "experiment": "copy"}
+        )
+    engine.evaluate("dark", "u", defer=True)
+    assert engine.track("exposure", "u", metadata={"page": 1})[0].status == "activated"
+    assert engine.track("n", "u", flag="light", value=2.5, metadata={"page": 2})[0].status == "applied"
+    assert told(engine) == [(None, "activated", None), (2.5, "applied", {"page": 2})]
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
+WHATEVER = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**100), 2**100)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(metadata=st.dictionaries(TEXTS, WHATEVER, max_size=4))
+def test_any_object_of_json_can_be_kept(metadata):
+    with Engine() as engine:
+        engine.reward(one(engine), 1, metadata=metadata)
+        assert [kept for _, _, kept in told(engine)] == [metadata]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "why"),
+    [
+        ({"text": "x" * (16_384 - 10)}, "must be at most 16384 bytes of JSON"),
+        ({"text": "é" * 8187}, "must be at most 16384 bytes of JSON"),
+        ({"deep": [[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]}, "must be nested at most 20 deep"),
+        ({"half": "a\ud800"}, "has half a character, which no JSON can hold"),
+        ({"list": [{"\udc00": 1}]}, "has half a character, which no JSON can hold"),
+        ({"number": math.nan}, "finite number, given nan"),
+        ({"list": [-math.inf]}, "finite number, given -inf"),
+        ({"bytes": b"b"}, "not a valid JSON value"),
+        ({1: 2}, "valid string, given 1"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_metadata_that_are_refused(engine, metadata, why):
+    decision = one(engine)
+    with pytest.raises(InvalidInput, match=f"^metadata.*{why}"):
+        engine.reward(decision, 1, metadata=metadata)
+    (answer,) = engine.reward_batch([{"decision_id": decision, "value": 1, "metadata": metadata}])
+    assert isinstance(answer, InvalidInput)
+    with pytest.raises(InvalidInput, match=f"^metadata.*{why}"):
+        engine.track("m", decision_id=decision, metadata=metadata)
+    assert told(engine) == []
+
+
+def test_metadata_as_long_and_as_deep_as_they_may_be(engine):
+    longest, deepest = {"text": "x" * (16_384 - 11)}, {"deep": [[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]}
+    decision = one(engine)
+    for metadata in (longest, deepest):
+        assert engine.reward(decision, 1, metadata=metadata) == "applied"
+    assert [kept for _, _, kept in told(engine)] == [longest, deepest]
 
 
 def test_numbers_of_other_libraries(engine):

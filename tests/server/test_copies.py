@@ -1,12 +1,16 @@
 """The commands that copy everything, beside a server that goes on writing."""
 
+import json
 import threading
 
 import pyarrow.parquet
 import pytest
 from click.testing import CliRunner
+from openfeature.track import TrackingEventDetails
 
 from bandit import Client, Engine, MultiarmError
+from bandit.openfeature import Provider
+from bandit.reward import RewardRequest
 from server.command import main
 
 
@@ -44,6 +48,34 @@ def test_a_log_as_parquet(db, tmp_path):
     table = pyarrow.parquet.read_table(tmp_path / "log.parquet")
     assert table["unit"].to_pylist() == [f"u{number}" for number in range(10)]
     assert table["earned_purchase"].to_pylist() == [0.0, 1.0] * 5
+    assert table["metadata_purchase"].to_pylist() == [None] * 10
+
+
+def test_metadata_from_afar_are_in_the_log(db, start, tmp_path):
+    with Client(start("test.db").url) as client:
+        ids = [client.choose("copy", f"u{number}").id for number in range(4)]
+        client.reward(ids[0], 1, metadata={"order": 1})
+        client.reward(ids[0], 0)
+        client.reward(ids[0], 1, metadata={"order": 2})
+        client.reward_batch(
+            [
+                {"decision_id": ids[1], "value": 1, "metadata": {"é": [None, 1.5]}},
+                RewardRequest(decision_id=ids[1], value=2.5, metric="spent", metadata={}),
+            ]
+        )
+        client.track("spent", decision_id=ids[2], value=5, metadata={"page": 1})
+        details = TrackingEventDetails(6.0, {"decision_id": ids[2], "page": 2, "of": ("a", "b")})
+        Provider(client).track("spent", None, details)
+        client.track("purchase", decision_id=ids[3])
+    run("export", "copy", "--format", "parquet", "--db", db, "--out", tmp_path / "log.parquet")
+    rows = {row["decision_id"]: row for row in pyarrow.parquet.read_table(tmp_path / "log.parquet").to_pylist()}
+    kept = [[rows[number][f"metadata_{metric}"] for metric in ("purchase", "spent")] for number in ids]
+    assert [[text and json.loads(text) for text in pair] for pair in kept] == [
+        [[{"order": 1}, {"order": 2}], None],
+        [[{"é": [None, 1.5]}], [{}]],
+        [None, [{"page": 1}, {"page": 2, "of": ["a", "b"]}]],
+        [None, None],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,16 @@ def test_a_reward_is_counted(client, running):
     assert counted[decision["variant"]] == 1
 
 
+def test_metadata_are_kept_with_their_reward(client, engine, running):
+    reward = {"decision_id": choose(client).json["decision_id"], "value": 1}
+    bodies = [{**reward, "metadata": {"order": 7}}, reward, {**reward, "metadata": None}, {**reward, "metadata": {}}]
+    assert [client.post("/v1/reward", json=body).json["status"] for body in bodies] == ["applied"] * 4
+    assert {item["status"] for item in client.post("/v1/reward/batch", json=bodies).json} == {"applied"}
+    engine._journal.flush()
+    with engine.reading() as reader:
+        assert [row[8] for row in reader.rows("events")] == ['{"order":7}', None, None, "{}"] * 2
+
+
 def test_a_repeated_key_counts_once(client, running):
     decision = choose(client).json["decision_id"]
     body = {"decision_id": decision, "value": 1, "idempotency_key": "a"}
@@ -52,9 +62,10 @@ def choose_with(client, headers):
 
 @pytest.mark.parametrize("key", ["", "k" * 201, "é", "two words"])
 def test_a_header_that_is_no_key_is_refused(client, running, key):
-    answer = client.post("/v1/choose", json={"experiment": "copy"}, headers={"Idempotency-Key": key})
-    assert answer.status_code == 422
-    assert answer.json["errors"][0]["field"] == "Idempotency-Key"
+    for own in ({}, {"idempotency_key": "own"}):
+        answer = client.post("/v1/choose", json={"experiment": "copy", **own}, headers={"Idempotency-Key": key})
+        assert answer.status_code == 422
+        assert answer.json["errors"][0]["field"] == "Idempotency-Key"
 
 
 def test_a_deferred_decision_counts_once_it_is_activated(client, running):
@@ -84,6 +95,9 @@ def test_a_reward_is_retracted(client, running):
         ("/v1/reward", {"decision_id": "0" * 16, "value": 1}, 404, None),
         ("/v1/reward", {"decision_id": "x", "value": 1}, 404, None),
         ("/v1/reward", {"decision_id": "x", "value": "1"}, 422, "value"),
+        ("/v1/reward", {"decision_id": "x", "value": 1, "metadata": [1]}, 422, "metadata"),
+        ("/v1/reward", {"decision_id": "x", "value": 1, "metadata": {"a": "x" * 16_384}}, 422, "metadata"),
+        ("/v1/reward", {"decision_id": "x", "value": 1, "metadata": {"a": {"b": float("nan")}}}, 422, "metadata.a.b"),
         ("/v1/reward/retract", {"decision_id": "x"}, 404, None),
         ("/v1/reward/retract", {"decision_id": 1}, 422, "decision_id"),
         ("/v1/activate", {"decision_id": "x"}, 404, None),

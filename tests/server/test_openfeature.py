@@ -153,7 +153,7 @@ def test_what_is_tracked_is_counted(client, remote):
     assert sizes(source) == before
     client.track("exposure", units[0])
     client.track("purchase", units[1])
-    client.track("purchase", units[2], TrackingEventDetails(0.0, {"flag": "backed"}))
+    client.track("purchase", units[2], TrackingEventDetails(0.0, {"flag": "backed", "order": 7, "of": ("a", "b")}))
     decision = ids[3].flag_metadata["decision_id"]
     client.track("spent", None, TrackingEventDetails(12.5, {"decision_id": decision}))
     client.track("unheard-of", units[0])

@@ -47,7 +47,8 @@ def judged(reader: Reader, row: ExperimentRow, standing: Standing, now: float) -
     served = sum(variant.weight > 0.0 for variant in found.variants)
     trusted = found.verdict.decision != "not_trustworthy"
     analysis = experiment.analysis
-    ready = trusted and days(experiment, now) >= analysis.minimum_days and units >= served * analysis.minimum_units
+    enough = days(experiment, now) >= analysis.minimum_days and units >= served * analysis.minimum_units
+    ready = trusted and served > 1 and enough  # one that is left alone, as by a guardrail, is the best of nothing
     for rule in RULES:
         met: tuple[str | None, str] | None = None
         if rule == "significance" and stopping.significance:

@@ -7,12 +7,13 @@ finds nothing to do where another process was first.
 
 import math
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from bandit import schedule
+from bandit import conclusion, mismatch, schedule
 from bandit.canary import advance
-from bandit.conclusion import review
 from bandit.memory import Memory
 from bandit.running import Running
+from bandit.store import ExperimentRow, Reader, Standing
 from bandit.trips import watch
 
 MOST_AT_ONCE = 100
@@ -24,7 +25,30 @@ Duty = Callable[[Memory, Running, float], float | None]
 Whatever changes the experiment itself (`Memory.replace`) has every duty called again at the next tick.
 """
 
-DUTIES: tuple[Duty, ...] = (schedule.keep, watch, advance, review)
+DUTIES: tuple[Duty, ...] = (schedule.keep, watch, advance, conclusion.review, mismatch.review)
+
+
+class Review(NamedTuple):
+    """What takes milliseconds, and so is looked at on a snapshot, outside of any transaction.
+
+    A duty notes in `Memory.reviews` whose turn it is, `found` says what the data show, if anything, and `act` does what
+    is to be done about it, unless somebody was first.
+    """
+
+    found: Callable[[Reader, ExperimentRow, Standing, float], Any]
+    act: Callable[[Memory, str, Any, float], None]
+
+
+REVIEWS = {
+    conclusion.NAME: Review(conclusion.judged, conclusion.conclude),
+    mismatch.NAME: Review(mismatch.found, mismatch.alert),
+}
+
+
+def reviews(memory: Memory, now: float) -> list[tuple[str, str]]:  # noqa: ARG001 - every operation has it
+    """The experiments whose turn it is, and for which review; it is then no longer."""
+    due, memory.reviews = sorted(memory.reviews), set()
+    return due
 
 
 def attend(memory: Memory, now: float) -> bool:

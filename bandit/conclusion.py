@@ -1,8 +1,4 @@
-"""Experiments that end by themselves: whether a stopping rule is met, and what is then done about a winner.
-
-A judgement takes milliseconds, so it is made on a snapshot, outside of any transaction: a duty says whose turn it is,
-`judged` says what the data show, and `conclude` does it, unless somebody was first.
-"""
+"""Experiments that end by themselves: whether a stopping rule is met, and what is then done about a winner."""
 
 import logging
 from typing import Any
@@ -18,6 +14,7 @@ from bandit.running import Running
 from bandit.stopping import RULES, Conclusion, Rule, Stopping
 from bandit.store import ExperimentRow, Reader, Standing
 
+NAME = "stopping"
 EVERY, LATEST = 60.0, 3600.0
 """Seconds between two judgements; while nothing is learnt, they are an hour apart."""
 BY = By(Actor("stopping"))
@@ -35,14 +32,8 @@ def review(memory: Memory, running: Running, now: float) -> float | None:
     learned, at = memory.reviewed.get(running.id, (-1, 0.0))
     if learned != running.learned or now >= ends or not 0.0 <= now - at < LATEST:
         memory.reviewed[running.id] = (running.learned, now)
-        memory.reviews.add(experiment.key)
+        memory.reviews.add((experiment.key, NAME))
     return min(now + EVERY, ends) if ends > now else now + EVERY
-
-
-def taken(memory: Memory, now: float) -> list[str]:  # noqa: ARG001 - every operation has it
-    """The experiments whose turn it is, which are then no longer."""
-    keys, memory.reviews = sorted(memory.reviews), set()
-    return keys
 
 
 def judged(reader: Reader, row: ExperimentRow, standing: Standing, now: float) -> Conclusion | None:
@@ -56,7 +47,8 @@ def judged(reader: Reader, row: ExperimentRow, standing: Standing, now: float) -
     served = sum(variant.weight > 0.0 for variant in found.variants)
     trusted = found.verdict.decision != "not_trustworthy"
     analysis = experiment.analysis
-    ready = trusted and days(experiment, now) >= analysis.minimum_days and units >= served * analysis.minimum_units
+    enough = days(experiment, now) >= analysis.minimum_days and units >= served * analysis.minimum_units
+    ready = trusted and served > 1 and enough  # one that is left alone, as by a guardrail, is the best of nothing
     for rule in RULES:
         met: tuple[str | None, str] | None = None
         if rule == "significance" and stopping.significance:

@@ -1,6 +1,9 @@
 """What an experiment's trials were drawn from: the probabilities of every epoch, read and parsed in one pass."""
 
+import math
+from bisect import bisect_left
 from functools import cached_property
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +52,18 @@ class Distributions:
         for place, each in enumerate(given):
             found[place, : len(each)] = each
         return found
+
+    @cached_property
+    def changed_at(self) -> float:
+        """The first epoch that draws from the same arms otherwise than one before; infinite where none does."""
+        first: dict[str, str] = {}
+        changed = (epoch for epoch, mask, text in self._rows if first.setdefault(mask, text) != text)
+        return next(changed, math.inf)
+
+    def before(self, epoch: float) -> int:
+        """How many distributions the epochs before one drew from."""
+        rows = bisect_left(self._rows, epoch, key=itemgetter(0))
+        return int(self._places[rows - 1]) + 1 if rows else 0
 
     def places(self, epochs: Array) -> Places:
         """Where the distributions of epochs are, each of which drew from one."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Self
 
 from bandit import (
     agenda,
-    conclusion,
     keys,
     settings,
 )
@@ -98,11 +97,12 @@ class Engine(Deciding, Managing, Reporting):
         """
         more = self._journal.run(_attend)
         self._journal.settle()
-        for key in self._journal.run(conclusion.taken) if self._memory.reviews else ():
+        for key, name in self._journal.run(agenda.reviews) if self._memory.reviews else ():
+            review = agenda.REVIEWS[name]
             with self.reading() as reader:
-                found = conclusion.judged(reader, *find(reader, key), self._clock())
+                found = review.found(reader, *find(reader, key), self._clock())
             if found is not None:
-                self._journal.run(conclusion.conclude, key, found)
+                self._journal.run(review.act, key, found)
                 self._journal.settle()
         self._ticked_at = time.monotonic()
         return more

@@ -21,6 +21,7 @@ from bandit.store import TRIALS, Cell, Grouping, Reader
 from policies.kernel import Array
 
 _NOTHING = [0.0] * 4
+EVERY_EPOCH = 1 << 62
 
 Sums = dict[tuple[int, int], list[float]]
 """Count, sum and sum of squares less the origin, by arm and metric, over all epochs."""
@@ -183,6 +184,16 @@ class Evidence:
         """
         return redrawable(self._reader, self.running, metric)
 
+    @property
+    def independent(self) -> bool:
+        """Whether trials were drawn independently, so that their numbers can be held against what was expected.
+
+        Those of a unit that keeps its variant are not, where it has several; nor are a control's shadows.
+        """
+        experiment = self.running.experiment
+        drawn_again = experiment.sticky_for is not None and self.running.hashed  # and alike, by the same hash
+        return not self.shadow and not (experiment.sticky and (experiment.trial == "decision" or drawn_again))
+
     def draws(self) -> tuple[Array, Array]:
         """Trials, and how many were expected, by what they were drawn from; shape (distributions, arms).
 
@@ -191,7 +202,23 @@ class Evidence:
         if self.contextual:
             return np.array([self.trials]), np.array([self._expected])
         observed, _, _ = self._by_draw(TRIALS)
-        return observed, observed.sum(axis=1, keepdims=True) * self.distributions.probabilities
+        expected = observed.sum(axis=1, keepdims=True) * self.distributions.probabilities
+        kept = None if self._fresh_until == math.inf else self.distributions.before(self._fresh_until)
+        return observed[:kept], expected[:kept]
+
+    def draws_by_epoch(self) -> tuple[Array, Array]:
+        """The same by epoch, shape (epochs, arms), from the sums that are kept of them, without reading the log."""
+        rows = np.array(self._reader.spread(self.running.id, EVERY_EPOCH), np.float64).reshape(-1, 6)
+        rows = rows[rows[:, 0] < self._fresh_until]
+        epochs, at = np.unique(rows[:, 0], return_inverse=True)
+        found = np.zeros((2, len(epochs), len(self.running.keys)))
+        found[:, at, rows[:, 2].astype(np.int64)] = rows[:, 4:].T
+        return found[0], found[1]
+
+    @property
+    def _fresh_until(self) -> float:
+        """The epoch from which on trials are no fresh draws: where a hash assigns, new weights move units by it."""
+        return self.distributions.changed_at if self.running.hashed else math.inf
 
     def floor(self, probabilities: Array) -> float:
         """The least probability that the rules in force give a served arm, or that earlier ones gave one.

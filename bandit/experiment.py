@@ -1,6 +1,7 @@
 """What an experiment is, and how it learns."""
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -226,21 +227,7 @@ class Experiment(Model):
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, given: Any) -> Any:
-        """What follows from the rest: a lone metric is primary, the trial fits sticky, the salt is the key."""
-        if not isinstance(given, dict):
-            return given
-        given = dict(given)
-        metrics = given.get("metrics")
-        if isinstance(metrics, (list, tuple)) and len(metrics) == 1:
-            only = metrics[0]
-            if isinstance(only, dict) and "primary" not in only and only.get("role") is None:
-                given["metrics"] = [{**only, "primary": True}]
-            elif isinstance(only, Metric) and "primary" not in only.model_fields_set and only.role == "secondary":
-                given["metrics"] = [only.model_copy(update={"primary": True, "role": "primary"})]
-        if given.get("trial") is None:
-            given["trial"] = "unit" if given.get("sticky", True) is True else "decision"
-        given["salt"] = given.get("salt") or given.get("key", "")
-        return given
+        return fill_in(given) if isinstance(given, dict) else given
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
@@ -440,3 +427,19 @@ class StoredExperiment(Experiment):
         if self.log != "kept":
             at = datetime.fromtimestamp(self.log_removed_at or 0.0, UTC).isoformat(timespec="seconds")
             raise WrongState(f"the log of experiment {self.key!r} was removed at {at}; its results are kept")
+
+
+def fill_in(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Adds what follows from the rest: a lone metric is primary, the trial fits sticky, the salt is the key."""
+    filled = dict(given)
+    metrics = filled.get("metrics")
+    if isinstance(metrics, (list, tuple)) and len(metrics) == 1:
+        only = metrics[0]
+        if isinstance(only, dict) and "primary" not in only and only.get("role") is None:
+            filled["metrics"] = [{**only, "primary": True}]
+        elif isinstance(only, Metric) and "primary" not in only.model_fields_set and only.role == "secondary":
+            filled["metrics"] = [only.model_copy(update={"primary": True, "role": "primary"})]
+    if filled.get("trial") is None:
+        filled["trial"] = "unit" if filled.get("sticky", True) is True else "decision"
+    filled["salt"] = filled.get("salt") or filled.get("key", "")
+    return filled

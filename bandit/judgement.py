@@ -129,26 +129,32 @@ def findings(evidence: Evidence, days: float) -> Iterable[Finding]:
     running, analysis = evidence.running, evidence.running.experiment.analysis
     keys = [running.keys[arm] for arm in running.full]
     trials = [evidence.trials[arm] for arm in running.full]
-    observed, expected = evidence.draws()
-    if running.experiment.rollout is not None:  # later steps move units of the control, and those only: no fresh draws
-        observed, expected = observed[:1], expected[:1]
-    drawn = np.flatnonzero(expected.sum(axis=0)).tolist()  # those that are served no more too: they once were
-    test = sample_ratio.anytime if analysis.sequential else sample_ratio.changing
-    try:
-        if evidence.shadow:
-            raise Refused("sample ratio", "every variant decides each time", "")
-        ratio = test(observed[:, drawn], expected[:, drawn])
-        found = quality.sample_ratio([running.keys[arm] for arm in drawn], ratio)
-    except (Refused, ValueError):
-        found = None  # too few units to tell
-    if found:
-        yield found
     for found in (
+        split(evidence, anytime=analysis.sequential),
         quality.too_few_units(keys, trials, analysis.minimum_units),
         quality.too_few_days(days, analysis.minimum_days),
     ):
         if found:
             yield found
+
+
+def split(evidence: Evidence, *, anytime: bool) -> Finding | None:
+    """A finding where trials did not reach the variants as they were drawn; None too where that cannot be told.
+
+    Args:
+        evidence: What the store says.
+        anytime: Whether it holds however often one looks; else for one look.
+    """
+    if not evidence.independent:
+        return None
+    observed, expected = evidence.draws_by_epoch() if anytime else evidence.draws()
+    drawn = np.flatnonzero(expected.sum(axis=0)).tolist()  # those that are served no more too: they once were
+    test = sample_ratio.anytime if anytime else sample_ratio.changing
+    try:
+        ratio = test(observed[:, drawn], expected[:, drawn])
+    except (Refused, ValueError):
+        return None  # too few units to tell
+    return quality.sample_ratio([evidence.running.keys[arm] for arm in drawn], ratio)
 
 
 def _verdict(

@@ -1,15 +1,15 @@
 """An experiment's life: draft, running or paused, completed or stopped, archived."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import ValidationError, create_model
 
 from bandit import settings
 from bandit.actor import By
 from bandit.difference import written
 from bandit.errors import FieldError, InvalidInput, WrongState
-from bandit.experiment import Analysis, Experiment, Status, StoredExperiment
+from bandit.experiment import Analysis, Experiment, Status, StoredExperiment, fill_in
 from bandit.guards import renewed
 from bandit.layers import check_layer
 from bandit.memory import Memory
@@ -136,7 +136,7 @@ def update(memory: Memory, key: str, changes: Mapping[str, Any], by: By, now: fl
             analysis = settings.with_defaults(settings.current(memory), new)
             new = new.model_copy(update={"analysis": Analysis.model_validate(analysis)})
     except ValidationError as error:
-        _refuse(old, set(changes) - _changeable(old) - {"metrics"})  # what follows from a field may fit it no more
+        _refuse(old, _frozen(old, *_alone(old, changes)))  # what follows from a field may fit it no more
         raise InvalidInput.of(error) from error
     by.actor.check(new.owner)
     _go_on(old, new.policy)
@@ -200,9 +200,30 @@ def _changeable(old: StoredExperiment) -> frozenset[str]:
     return CHANGEABLE if old.status in ("running", "paused") else READABLE
 
 
-def _frozen(old: StoredExperiment, new: Experiment) -> set[str]:
+def _alone(old: StoredExperiment, changes: Mapping[str, Any]) -> tuple[StoredExperiment, set[str]]:
+    """An experiment with each change made by itself, whatever the others are, and the fields with no value of theirs.
+
+    What is wrong inside of a metric is told of that metric, so they are none of these.
+    """
+    fields: dict[str, Any] = {name: (one.annotation, one) for name, one in Experiment.model_fields.items()}
+    model = create_model("Alone", __base__=Model, **fields)
+    kept = definition(old)
+    given, wrong = fill_in({**kept, **changes}), set[str]()
+    try:
+        made = model.model_validate(given)
+    except ValidationError as error:
+        wrong = {str(one["loc"][0]) for one in error.errors()}
+        made = model.model_validate({**given, **{field: kept[field] for field in wrong}})
+    update = {field: getattr(made, field) for field in changes}
+    if update.get("policy", old.policy) is None:
+        del update["policy"]
+    return old.model_copy(update=update), wrong - {"metrics"}
+
+
+def _frozen(old: StoredExperiment, new: Experiment, more: Iterable[str] = ()) -> set[str]:
+    """The fields that differ, and others, as far as they may not change."""
     fields = {field for field in Experiment.model_fields if getattr(old, field) != getattr(new, field)}
-    frozen = fields - _changeable(old)
+    frozen = fields.union(more) - _changeable(old)
     if old.resolved_policy.half_life != new.resolved_policy.half_life:
         frozen.add("policy.half_life")  # what was learnt is kept in periods of the half-life
     if (old.cost and old.cost.metric) != (new.cost and new.cost.metric):

@@ -71,8 +71,9 @@ class Memory:
         self.alone = True
         self._cadences: dict[int, Cadence] = {}
         self.attended_at = math.inf
-        self.reviews: set[str] = set()
+        self.reviews: set[tuple[str, str]] = set()
         self.reviewed: dict[int, tuple[int, float]] = {}
+        self.looked: dict[int, float] = {}
         self.serial = 0
         self.next_sweep = 0.0
         self.outside = outside

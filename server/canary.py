@@ -1,8 +1,7 @@
 """The command `multiarm rollout`: where a canary of a database is, and people's say in it."""
 
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -10,11 +9,9 @@ from bandit.criterion import CheckResult
 from bandit.memory import load
 from bandit.progress import report
 from bandit.rollout import RolloutEvent, RolloutReport
-from server.opened import opened
-from server.report import aligned
+from server.opened import DB, opened
+from server.report import aligned, moment
 from server.stored import stored
-
-_DB = click.option("--db", default="multiarm.db", show_default=True, type=click.Path(), help="SQLite file.")
 
 
 @click.group()
@@ -24,7 +21,7 @@ def rollout() -> None:
 
 @rollout.command()
 @click.argument("key")
-@_DB
+@DB
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def status(key: str, db: str, *, as_json: bool) -> None:
     """Show where the canary KEY is, how it is doing, what to do, and how it got there."""
@@ -39,7 +36,7 @@ def _verb(name: str, method: str, summary: str) -> Callable[..., None]:
     @rollout.command(name, help=summary)
     @click.argument("key")
     @click.option("--reason", default="", metavar="TEXT", help="Why; the history keeps it.")
-    @_DB
+    @DB
     def move(key: str, reason: str, db: str) -> None:
         with opened(db) as engine:
             getattr(engine, method)(key, reason)
@@ -63,12 +60,16 @@ def _text(found: RolloutReport) -> str:
     left = f", {found.remaining:.0f} s left of the step" if found.remaining > 0.0 else ""
     parts = [f"{_place(found)}, health {found.health}{left}"]
     if found.criteria:
-        head = ["criterion", "metric", "of", "says", "units", "value", "must be"]
-        parts.append(aligned([head, *map(_row, found.criteria)]))
+        parts.append(checks("criterion", found.criteria))
     if found.recommendations:
         parts.append("\n".join(found.recommendations))
     parts.append("\n".join(map(_event, found.history)))
     return "\n\n".join(parts)
+
+
+def checks(kind: str, found: Sequence[CheckResult]) -> str:
+    """What criteria, or guardrails, say, as a table."""
+    return aligned([[kind, "metric", "of", "says", "units", "value", "must be"], *map(_row, found)])
 
 
 def _row(one: CheckResult) -> list[str]:
@@ -78,6 +79,5 @@ def _row(one: CheckResult) -> list[str]:
 
 
 def _event(event: RolloutEvent) -> str:
-    at = datetime.fromtimestamp(event.at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     who, why = (f" by {event.by}" if event.by else ""), (f": {event.reason}" if event.reason else "")
-    return f"{at}  {event.action}, {100.0 * event.share:g}%{who}{why}"
+    return f"{moment(event.at)}  {event.action}, {100.0 * event.share:g}%{who}{why}"

@@ -9,15 +9,18 @@ from importlib.metadata import entry_points
 import click
 
 SUMMARIES = {
+    "alerts": "Show what people were told.",
     "audit": "Show who changed what, and when.",
     "backup": "Copy the database, while servers go on writing.",
+    "channel": "Manage the channels that alerts go through.",
+    "cohort": "Manage cohorts of units.",
     "config": "Show and change settings.",
     "counterfactual": "Estimate what another policy would have earned.",
     "demo": "Watch a bandit learn: a server, simulated users, a minute.",
     "erase": "Forget a unit.",
-    "experiment": "Create, list, start, pause and end experiments.",
+    "experiment": "Manage experiments: their lives, weights and guardrails.",
     "export": "Write all into one archive, or an experiment's log.",
-    "flag": "Create, replace, remove, list and evaluate flags.",
+    "flag": "Manage and evaluate flags.",
     "import": "Read an archive into an empty database.",
     "keys": "Make, list and revoke API keys.",
     "list": "List the experiments of a file.",

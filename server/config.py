@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from bandit.errors import MultiarmError
-from server.opened import changed, opened
+from server.opened import DB, changed, opened
 
 if TYPE_CHECKING:
     from bandit import Engine
     from bandit.configuration import Listed
 
-_DB = click.option("--db", default="multiarm.db", show_default=True, type=click.Path(), help="SQLite file.")
 _CONFIG = click.option("--config", type=click.Path(), help="TOML file.  [default: MULTIARM_CONFIG, or none]")
 
 
@@ -29,7 +28,7 @@ def config() -> None:
 
 @config.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@_DB
+@DB
 @_CONFIG
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def show(names: Sequence[str], db: str, config: str | None, *, as_json: bool) -> None:
@@ -50,7 +49,7 @@ def show(names: Sequence[str], db: str, config: str | None, *, as_json: bool) ->
 @config.command(name="set")
 @click.argument("name")
 @click.argument("value")
-@_DB
+@DB
 @_CONFIG
 def change(name: str, value: str, db: str, config: str | None) -> None:
     """Store VALUE for the setting NAME: true or false, a number, a text, or a list as in TOML."""
@@ -65,7 +64,7 @@ def change(name: str, value: str, db: str, config: str | None) -> None:
 
 @config.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@_DB
+@DB
 @_CONFIG
 def reset(names: Sequence[str], db: str, config: str | None) -> None:
     """Forget what is stored of the settings named, or of all."""
@@ -75,7 +74,7 @@ def reset(names: Sequence[str], db: str, config: str | None) -> None:
 
 
 @config.command(name="export")
-@_DB
+@DB
 @_CONFIG
 @click.option("--out", type=click.Path(), help="File to write.  [default: standard output]")
 def write(db: str, config: str | None, out: str | None) -> None:
@@ -95,7 +94,7 @@ def write(db: str, config: str | None, out: str | None) -> None:
 
 @config.command(name="import")
 @click.argument("file", type=click.Path())
-@_DB
+@DB
 @_CONFIG
 def read(file: str, db: str, config: str | None) -> None:
     """Store every setting of a TOML file, or none where one is refused."""

@@ -2,13 +2,13 @@
 
 import click
 
-from server.opened import opened
+from server.opened import DB, opened
 
 
 @click.command()
 @click.argument("unit")
 @click.option("--kind", metavar="KIND", help="Only as a unit of this kind.  [default: everywhere]")
-@click.option("--db", default="multiarm.db", show_default=True, type=click.Path(), help="SQLite file.")
+@DB
 def erase(unit: str, kind: str | None, db: str) -> None:
     """Take the name of UNIT, and what tells of it, out of all that is stored, for good.
 

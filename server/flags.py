@@ -1,88 +1,63 @@
 """The command `multiarm flag`: flags of a database, and what they serve."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from pydantic_core import from_json
 
-from server.opened import changed, opened
-from server.report import aligned
-from server.validate import FILE, definition
+from server.opened import DB, opened
+from server.shelves import group
 
 if TYPE_CHECKING:
     from bandit.flag import Flag
 
-_DB = click.option("--db", default="multiarm.db", show_default=True, type=click.Path(), help="SQLite file.")
+
+def _switch(one: "Flag") -> str:
+    return "on" if one.enabled else "off"
 
 
-@click.group()
-def flag() -> None:
-    """Create, replace, remove, list and evaluate flags."""
+def _state(one: "Flag") -> str:
+    return f"{one.type}, {_switch(one)}"
 
 
-@flag.command()
-@FILE
-@_DB
-def create(file: Path, db: str) -> None:
-    """Enter the flag of FILE, JSON or TOML."""
-    given = definition(file)
-    _say(changed(db, lambda engine: engine.flags.create(given)))
+flag = group(
+    "flag",
+    "Create, change, remove, list and evaluate flags.",
+    _state,
+    {
+        "flag": lambda one: one.key,
+        "type": lambda one: one.type,
+        "state": _switch,
+        "default": lambda one: one.default_variant or "-",
+        "rules": lambda one: str(len(one.rules)),
+        "experiment": lambda one: one.experiment or "-",
+        "owner": lambda one: one.owner,
+        "name": lambda one: one.name,
+    },
+    lambda one: one.model_dump_json(indent=2),
+)
 
 
-@flag.command()
-@FILE
-@_DB
-def replace(file: Path, db: str) -> None:
-    """Define a flag anew, by its key, as in FILE, JSON or TOML.
-
-    Of what FILE does not name, the owner stays, and all else is as in a new flag.
-    """
-    given = definition(file)
-    with opened(db) as engine:
-        from bandit.flag import Flag
-        from bandit.operating import valid
-
-        new = valid(Flag.model_validate, given)
-        kept = {"key", "owner"} - ({"owner"} & given.keys())
-        _say(engine.flags.update(new.key, new.model_dump(mode="json", exclude=kept)))
+def _turn(name: str, *, enabled: bool) -> None:
+    @flag.command(name, help=f"Turn the flag KEY {'on' if enabled else 'off: it gives its default'}.")
+    @click.argument("key")
+    @DB
+    def turn(key: str, db: str) -> None:
+        with opened(db) as engine:
+            found = engine.flags.update(key, {"enabled": enabled})
+        click.echo(f"{key}: {_state(found)}")
 
 
-@flag.command()
-@click.argument("key")
-@_DB
-def remove(key: str, db: str) -> None:
-    """Remove the flag KEY."""
-    with opened(db) as engine:
-        engine.flags.remove(key)
-    click.echo(f"{key}: removed")
-
-
-@flag.command(name="list")
-@_DB
-def every(db: str) -> None:
-    """List all flags, by key."""
-    with opened(db) as engine:
-        found = engine.flags.list()
-    head = ["flag", "type", "state", "default", "rules", "experiment", "owner", "name"]
-    click.echo(aligned([head, *map(_row, found)]))
-
-
-@flag.command()
-@click.argument("key")
-@_DB
-def show(key: str, db: str) -> None:
-    """Show the definition of the flag KEY as JSON."""
-    with opened(db) as engine:
-        click.echo(engine.flags.get(key).model_dump_json(indent=2))
+_turn("enable", enabled=True)
+_turn("disable", enabled=False)
 
 
 @flag.command()
 @click.argument("key")
 @click.option("--unit", metavar="UNIT", help="Who is served.  [default: nobody in particular]")
 @click.option("--attributes", default="{}", metavar="JSON", help='What rules read, as {"country": "DE"}.')
-@_DB
+@DB
 def evaluate(key: str, unit: str | None, attributes: str, db: str) -> None:
     """Show what the flag KEY serves, and why.
 
@@ -100,16 +75,3 @@ def _parsed(attributes: str) -> Any:
         return from_json(attributes)
     except ValueError as error:
         raise click.ClickException(f"--attributes: not JSON: {error}") from None
-
-
-def _row(one: "Flag") -> list[str]:
-    default = one.default_variant or "-"
-    return [one.key, one.type, _state(one), default, str(len(one.rules)), one.experiment or "-", one.owner, one.name]
-
-
-def _say(found: "Flag") -> None:
-    click.echo(f"{found.key}: {found.type}, {_state(found)}")
-
-
-def _state(one: "Flag") -> str:
-    return "on" if one.enabled else "off"

@@ -1,6 +1,5 @@
 """The commands `multiarm list` and `multiarm audit`: which experiments a file has, and who changed what in it."""
 
-from datetime import UTC, datetime
 from typing import Any, get_args
 
 import click
@@ -8,7 +7,7 @@ import click
 from bandit import listing
 from bandit.audit import AuditLine, AuditQuery, read
 from bandit.experiment import Status, Type
-from server.report import aligned
+from server.report import aligned, moment
 from server.stored import reading
 
 _DB = click.option("--db", default="multiarm.db", show_default=True, type=click.Path(), help="SQLite file; only read.")
@@ -30,7 +29,7 @@ def every(*, db: str, as_json: bool, **filters: Any) -> None:
     if as_json:
         click.echo(listing.Page(experiments=found, next=None).model_dump_json(indent=2))
         return
-    rows = [[one.key, one.status, one.type, one.owner, _time(one.started_at), one.name] for one in found]
+    rows = [[one.key, one.status, one.type, one.owner, moment(one.started_at), one.name] for one in found]
     click.echo(aligned([["experiment", "status", "type", "owner", "started", "name"], *rows]))
 
 
@@ -56,8 +55,4 @@ def _told(line: AuditLine) -> str:
     states = f", {line.before} -> {line.after}" if line.before != line.after and line.before else ""
     fields = "".join(f"\n    {name}: {one.before!r} -> {one.after!r}" for name, one in line.fields.items())
     detail = f": {line.detail}" if line.detail else ""
-    return f"{_time(line.at)}  {line.kind} {line.key}  {line.action}{who}{states}{detail}{fields}"
-
-
-def _time(at: float | None) -> str:
-    return "-" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    return f"{moment(line.at)}  {line.kind} {line.key}  {line.action}{who}{states}{detail}{fields}"

@@ -7,10 +7,9 @@ from typing import get_args
 import click
 
 from bandit.keys import APIKey, Scope
-from server.opened import changed, opened
+from server.opened import DB, changed, opened
 from server.report import aligned
 
-_DB = click.option("--db", default="multiarm.db", show_default=True, type=click.Path(), help="SQLite file.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
@@ -24,7 +23,7 @@ def keys() -> None:
 @click.option("--owner", metavar="NAME", required=True, help="Whose it is, and whose things it may manage.")
 @click.option("--expires", metavar="DURATION", help="For how long it is good, as 90d.  [default: until revoked]")
 @click.option("--rate", type=float, metavar="N", help="Most requests a second.  [default: no limit]")
-@_DB
+@DB
 @_JSON
 def create(scope: str, owner: str, expires: str | None, rate: float | None, db: str, *, as_json: bool) -> None:
     """Make a key and show its token, this once.
@@ -42,7 +41,7 @@ def create(scope: str, owner: str, expires: str | None, rate: float | None, db: 
 
 
 @keys.command(name="list")
-@_DB
+@DB
 @_JSON
 def show(db: str, *, as_json: bool) -> None:
     """List all keys, the oldest first."""
@@ -57,7 +56,7 @@ def show(db: str, *, as_json: bool) -> None:
 
 @keys.command()
 @click.argument("key", metavar="ID")
-@_DB
+@DB
 def revoke(key: str, db: str) -> None:
     """Make the key ID worthless, at once and for good."""
     with opened(db) as engine:

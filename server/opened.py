@@ -10,6 +10,8 @@ import click
 if TYPE_CHECKING:
     from bandit import Engine
 
+DB = click.option("--db", default="multiarm.db", show_default=True, type=click.Path(), help="SQLite file.")
+
 Done = TypeVar("Done")
 
 

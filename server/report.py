@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from bandit.results import ComparisonResult, Results
@@ -101,6 +102,11 @@ FORMATS: Mapping[str, Callable[[Results], str]] = {
     "markdown": markdown,
     "html": page,
 }
+
+
+def moment(at: float | None) -> str:
+    """A time, given in seconds since 1970."""
+    return "-" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def aligned(rows: Rows) -> str:

@@ -3,7 +3,7 @@ import threading
 import pytest
 from experiments import define, started
 
-from bandit import Engine, InvalidInput, NotFound, WrongState
+from bandit import Engine, InvalidInput, Metric, NotFound, WrongState
 from bandit.lifecycle import TRANSITIONS
 
 STATUSES = {
@@ -117,6 +117,33 @@ def test_a_running_experiment_may_change_how_it_draws_but_not_what_was_counted(e
     with pytest.raises(InvalidInput, match=r"variants\[0\].weight"):
         engine.update("copy", {"variants": [{"key": "control", "weight": -1}, {"key": "short"}]})
     assert engine.get("copy") == changed
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields"),
+    [
+        (  # no experiment: its trial is the unit
+            {"salt": "z", "sticky": False, "metrics": [{"key": "buy", "type": "count", "window": "1d"}]},
+            ["metrics[0].type", "metrics[0].window", "salt", "sticky"],
+        ),
+        ({"sticky": False, "metrics": [{"key": "buy"}, {"key": "more"}]}, ["metrics", "sticky"]),
+        ({"sticky": False, "metrics": [{"key": "buy", "minimum_effect": 0.1}], "name": "New"}, ["sticky"]),
+        ({"sticky": False, "salt": "", "trial": None}, ["sticky", "trial"]),
+        ({"sticky": 5, "salt": "z", "metrics": [{"key": "buy", "lower": 0.0}]}, ["metrics[0].lower", "salt", "sticky"]),
+        ({"variants": [{"key": "control"}, {"key": "new"}], "trial": "x"}, ["trial", "variants", "variants[1].key"]),
+        ({"salt": "z", "metrics": [{"key": "buy", "lower": "x"}]}, ["salt"]),
+        ({"salt": "z", "policy": None, "plan": {"days": -1}}, ["salt"]),
+        ({"salt": "copy", "sticky": True, "metrics": [{"key": "buy", "minimum_effect": -1.0}]}, None),
+        ({"reweight": {"floor": 0.9}, "metrics": [{"key": "buy", "primary": True}]}, None),
+    ],
+)
+def test_all_that_may_not_change_is_named_at_once(engine, changes, fields):
+    before = started(engine, metrics=[Metric(key="buy")])
+    with pytest.raises(InvalidInput if fields is None else WrongState) as caught:
+        engine.update("copy", changes)
+    if fields is not None:
+        assert [error.field for error in caught.value.errors] == fields
+    assert engine.get("copy") == before
 
 
 def test_changes_are_logged(engine, clock):

@@ -94,6 +94,20 @@ def test_beliefs(engine, clock, rule):
     assert (found.conclusion.rule, found.conclusion.winner) == (next(iter(rule)), "b")
 
 
+@pytest.mark.parametrize("rule", [{"p_best": 0.95}, {"expected_loss": 0.01}])
+def test_a_variant_that_is_left_alone_has_not_won(engine, clock, rule):
+    begin(engine, guarded({"metric": "latency", "threshold": 10.0, "action": "pause_arm"}, stopping=rule, **SOON))
+    decisions = serve(engine, map(str, range(1500)), {"control": 0.5, "b": 0.2})
+    for number, decision in enumerate(decisions):
+        engine.reward(decision.id, 20.0 + number % 3, "latency")
+    assert [variant.weight for variant in engine.results("x").variants] == [1.0, 0.0]
+    tick(engine, clock)
+    assert engine.get("x").conclusion is None
+    engine.clear_trip("x", engine.get("x").trips[0].criterion)
+    tick(engine, clock, 4000.0)
+    assert engine.get("x").conclusion.winner == "b"
+
+
 def test_new_rules_judge_anew(engine, clock):
     run(engine, clock, {"units": 100}, {"control": 0.3, "b": 0.3})
     assert engine.get("x").conclusion is not None

@@ -1,6 +1,8 @@
 """The commands by which a person manages experiments and flags."""
 
+import base64
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -200,9 +202,204 @@ def test_a_flag_that_is_refused_stays_as_it_was(engine, file):
     assert [one for one in engine.flags.list() if one.key != "needing"] == before
 
 
+@pytest.mark.parametrize("verb", ["disable", "enable"])
+def test_a_flag_is_switched(engine, file, verb):
+    multiarm("flag", "create", file(CHECKOUT | {"enabled": verb == "disable"}))
+    assert multiarm("flag", verb, "checkout") == f"checkout: string, {'off' if verb == 'disable' else 'on'}\n"
+    assert engine.evaluate("checkout", "u").reason == ("DISABLED" if verb == "disable" else "DEFAULT")
+    assert refused("flag", verb, "nope") == "Error: flag 'nope' is unknown"
+
+
+def test_fields_of_a_flag_are_changed(engine, file):
+    multiarm("flag", "create", file(CHECKOUT))
+    assert multiarm("flag", "update", "checkout", file({"default_variant": "short"})) == "checkout: string, on\n"
+    assert engine.evaluate("checkout", "u").value == "Pay"
+    assert len(engine.flags.get("checkout").rules) == 1
+    assert "'nope' is not a variant" in refused("flag", "update", "checkout", file({"default_variant": "nope"}))
+    assert "cannot be changed" in refused("flag", "update", "checkout", file({"key": "other"}))
+
+
+def test_fields_of_an_experiment_are_changed(engine, copy, file):
+    multiarm("experiment", "create", file(copy))
+    said = multiarm("experiment", "update", "copy", file({"type": "ab_test"}))
+    assert said == "copy: draft; weights control 1, short 1\n"
+    engine.start("copy")
+    assert multiarm("experiment", "update", "copy", file('name = "New"', "given.toml")).startswith("copy: running; ")
+    found = engine.get("copy")
+    assert (found.name, found.type, [one.key for one in found.variants]) == ("New", "ab_test", ["control", "short"])
+    frozen = {"salt": "x", "sticky": False, "metrics": [copy["metrics"][0], copy["metrics"][1] | {"upper": 9}]}
+    assert refused("experiment", "update", "copy", file(frozen)).endswith(" metrics[1].upper, salt, sticky")
+    assert refused("experiment", "update", "nope", file({})) == "Error: experiment 'nope' is unknown"
+    assert "Missing argument 'FILE'" in refused("experiment", "update", "copy", code=2)
+    assert engine.get("copy") == found
+
+
+def test_weights_are_set(engine, copy):
+    engine.create(copy | {"type": "ab_test"})
+    engine.start("copy")
+    assert multiarm("experiment", "rebalance", "copy", "short=3") == "copy: running; weights control 1, short 3\n"
+    assert [variant.weight for variant in engine.results("copy").variants] == [0.25, 0.75]
+    assert multiarm("experiment", "rebalance", "copy") == "copy: running; weights control 1, short 1\n"
+    for wrong, said in (("short", "'short' is not a variant and its weight"), ("short=x", "'short=x' is not")):
+        assert said in refused("experiment", "rebalance", "copy", wrong, code=2)
+    assert "'short' is given twice" in refused("experiment", "rebalance", "copy", "short=1", "short=1", code=2)
+    assert refused("experiment", "rebalance", "copy", "nope=1") == (
+        "Error: weights.nope: not a variant of 'copy': control, short"
+    )
+    assert "weights.short: " in refused("experiment", "rebalance", "copy", "short=-1")
+    assert "weights.short: " in refused("experiment", "rebalance", "copy", "short=nan")
+    assert [variant.weight for variant in engine.results("copy").variants] == [0.5, 0.5]
+
+
+def test_traffic_is_shown(engine, copy):
+    engine.create(copy | {"type": "ab_test"})
+    engine.start("copy")
+    for number in range(20):
+        engine.choose("copy", f"u{number}")
+    head, *rows = (line.split() for line in multiarm("experiment", "traffic", "copy").splitlines())
+    assert head[:4] == ["variant", "decisions", "units", "expected"]
+    assert [row[:1] + row[3:] for row in rows] == [["control", "10.0", "0.5000"], ["short", "10.0", "0.5000"]]
+    assert sum(int(row[2]) for row in rows) == 20
+    assert json.loads(multiarm("experiment", "traffic", "copy", "--json")) == engine.traffic("copy").model_dump(
+        mode="json"
+    )
+
+
+OUTAGE = {"key": "outage", "metric": "purchase", "must_be": "below", "threshold": 0.5, "minimum_units": 10}
+
+
+def test_what_has_tripped_is_shown_and_cleared(engine, copy):
+    engine.create(copy | {"type": "ab_test", "guardrails": [OUTAGE | {"action": "pause_arm"}]})
+    engine.start("copy")
+    shown = multiarm("experiment", "guardrails", "copy").splitlines()
+    assert [line.split()[:4] for line in shown] == [
+        ["guardrail", "metric", "of", "says"],
+        ["outage", "purchase", "short", "inconclusive"],
+    ]
+    assert "has not tripped" in refused("experiment", "clear-trip", "copy", "outage")
+    for number in range(100):
+        decision = engine.choose("copy", f"u{number}")
+        engine.reward(decision.id, float(decision.variant == "short"), "purchase")
+    last = multiarm("experiment", "guardrails", "copy").splitlines()[-1]
+    assert last.endswith("; done: pause_arm")
+    assert engine.guardrails("copy").trips[0].reason in last
+    found = json.loads(multiarm("experiment", "guardrails", "copy", "--json"))
+    assert found["trips"] == engine.guardrails("copy").model_dump(mode="json")["trips"]
+    said = multiarm("experiment", "update", "copy", file_of({"name": "New"}))
+    assert said == "copy: running; weights control 1, short 0; tripped: outage of short\n"
+    assert "those that have: 'outage'" in refused("experiment", "clear-trip", "copy", "nope")
+    said = multiarm("experiment", "clear-trip", "copy", "outage")
+    assert said == "copy: running; weights control 1, short 1\n"
+    assert engine.get("copy").trips == []
+
+
+def file_of(given):
+    Path("changes.json").write_text(json.dumps(given))
+    return "changes.json"
+
+
+def test_an_experiment_without_guardrails(engine, copy):
+    engine.create(copy)
+    assert multiarm("experiment", "guardrails", "copy") == "it has no guardrails\n"
+
+
+def test_a_winner_is_applied(engine, copy):
+    soon = {"minimum_days": 0, "minimum_units": 10}
+    engine.create(copy | {"type": "ab_test", "analysis": soon, "stopping": {"p_best": 0.95}})
+    engine.start("copy")
+    assert refused("experiment", "apply-winner", "copy") == "Error: experiment 'copy' has no winner yet"
+    for number in range(100):
+        decision = engine.choose("copy", f"u{number}")
+        engine.reward(decision.id, float(decision.variant == "short"), "purchase")
+    engine.tick()
+    assert multiarm("experiment", "apply-winner", "copy") == "copy: running; weights control 0, short 1\n"
+    assert engine.choose("copy", "new").variant == "short"
+    assert "serves its winner 'short' already" in refused("experiment", "apply-winner", "copy")
+
+
+def test_what_is_odd_is_shown(engine, copy):
+    engine.create(copy | {"type": "ab_test", "analysis": {"minimum_days": 0, "minimum_units": 1}})
+    engine.start("copy")
+    for number in range(100):
+        decision = engine.choose("copy", f"u{number}", defer=True)
+        if decision.variant == "control":
+            engine.activate(decision.id)
+    finding, advice = multiarm("experiment", "quality", "copy").splitlines()[:2]
+    assert finding.startswith("critical: Units are not split as the weights say: control has ")
+    assert advice.startswith("    Do not use the results.")
+    found = json.loads(multiarm("experiment", "quality", "copy", "--json"))
+    assert found["findings"][0]["kind"] == "sample_ratio"
+    engine.clone("copy", "again")
+    engine.start("again")
+    for number in range(10):
+        engine.reward(engine.choose("again", f"u{number}").id, number % 2, "purchase")
+    assert multiarm("experiment", "quality", "again") == "nothing is odd\n"
+
+
+def test_a_cohort_from_file_to_removal(engine, copy, file):
+    assert multiarm("cohort", "create", file({"key": "staff", "units": ["ann", "bob"]})) == "staff: 2 by name\n"
+    said = multiarm("cohort", "update", "staff", file({"condition": STAFF, "name": "Us"}))
+    assert said == "staff: 2 by name, and by a condition\n"
+    head, row = multiarm("cohort", "list").splitlines()
+    assert head.split() == ["cohort", "units", "condition", "owner", "name"]
+    assert row.split() == ["staff", "2", "yes", "Us"]
+    assert json.loads(multiarm("cohort", "show", "staff")) == engine.cohorts.get("staff").model_dump(mode="json")
+    engine.create(copy | {"targeting": {"operator": "in_cohort", "value": "staff"}})
+    assert "experiment 'copy'" in refused("cohort", "remove", "staff")
+    engine.update("copy", {"targeting": None})
+    assert multiarm("cohort", "replace", file({"key": "staff", "units": ["cas"]})) == "staff: 1 by name\n"
+    assert multiarm("cohort", "remove", "staff") == "staff: removed\n"
+    assert engine.cohorts.list() == []
+
+
+def test_a_channel_and_its_alerts(engine, copy, file):
+    secret = f"whsec_{base64.b64encode(bytes(32)).decode()}"
+    hook = {"key": "hook", "type": "webhook", "url": "https://example.org/x", "secret": secret}
+    assert multiarm("channel", "create", file(hook)) == "hook: webhook, on\n"
+    multiarm("channel", "create", file({"key": "ops", "type": "log", "kinds": ["guardrail", "anomaly"]}))
+    head, *rows = multiarm("channel", "list").splitlines()
+    assert head.split() == ["channel", "type", "state", "kinds", "goes", "to", "owner"]
+    assert [row.split() for row in rows] == [
+        ["hook", "webhook", "on", "all", "https://example.org/x"],
+        ["ops", "log", "on", "guardrail,", "anomaly", "-"],
+    ]
+    shown = multiarm("channel", "show", "hook")
+    assert json.loads(shown)["url"] == "https://example.org/x"
+    assert secret not in shown
+    assert engine.channels.get("hook").secret == secret
+    assert multiarm("channel", "update", "hook", file({"enabled": False})) == "hook: webhook, off\n"
+    assert multiarm("alerts") == "there are no alerts\n"
+    engine.create(copy | {"type": "ab_test", "guardrails": [OUTAGE]})
+    engine.start("copy")
+    for number in range(100):
+        decision = engine.choose("copy", f"u{number}")
+        engine.reward(decision.id, float(decision.variant == "short"), "purchase")
+    told, way = multiarm("alerts").splitlines()
+    assert "  warning  guardrail copy: guardrail 'outage', purchase of 'short': " in told
+    assert way.startswith("    ops: due ")
+    engine.deliver()
+    assert multiarm("alerts", "--kind", "guardrail").splitlines()[1].startswith("    ops: delivered ")
+    (found,) = json.loads(multiarm("alerts", "--json", "--subject", "copy", "--severity", "warning"))["alerts"]
+    assert found["message"] in told
+    assert multiarm("alerts", "--kind", "anomaly") == "there are no alerts\n"
+    assert "--limit" in refused("alerts", "--limit", "0", code=2)
+    assert multiarm("channel", "remove", "hook") == "hook: removed\n"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
+        ("experiment", "update", "copy", "wrong.json"),
+        ("experiment", "rebalance", "copy"),
+        *(("experiment", verb, "copy") for verb in ("apply-winner", "traffic", "guardrails", "quality")),
+        ("experiment", "clear-trip", "copy", "outage"),
+        ("alerts",),
+        *((kind, verb, "wrong.json") for kind in ("cohort", "channel") for verb in ("create", "replace")),
+        *((kind, "update", "x", "wrong.json") for kind in ("flag", "cohort", "channel")),
+        *((kind, verb, "x") for kind in ("cohort", "channel") for verb in ("remove", "show")),
+        ("cohort", "list"),
+        ("channel", "list"),
+        ("flag", "enable", "x"),
         ("experiment", "create", "wrong.json"),
         ("experiment", "create", "list.json"),
         ("experiment", "create", "broken.json"),
@@ -236,7 +433,17 @@ def test_what_is_refused_leaves_no_database_behind(tmp_path, file, arguments):
     assert set(tmp_path.iterdir()) == before
 
 
-@pytest.mark.parametrize("command", [("experiment", "create"), ("flag", "create"), ("flag", "replace")])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("experiment", "create"),
+        ("experiment", "update", "copy"),
+        ("flag", "create"),
+        ("flag", "replace"),
+        ("cohort", "update", "x"),
+        ("channel", "create"),
+    ],
+)
 def test_a_file_that_is_not_there_is_wrong_use(tmp_path, command):
     assert "'nope.json' does not exist" in refused(*command, "nope.json", code=2)
     assert list(tmp_path.iterdir()) == []

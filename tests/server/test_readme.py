@@ -97,24 +97,28 @@ def test_flags(capsys):
 
 
 def test_experiments_and_flags_by_hand(tmp_path, copy):
-    staff = {"attribute": "mail", "operator": "ends_with", "value": "@example.org"}
+    from_us = {"attribute": "mail", "operator": "ends_with", "value": "@example.org"}
     checkout = {
         "key": "checkout",
         "type": "string",
         "variants": {"control": "Pay now", "short": "Pay"},
-        "rules": [{"name": "staff", "when": staff, "variant": "short"}],
+        "rules": [{"name": "staff", "when": from_us, "variant": "short"}],
         "experiment": "copy",
     }
-    for definition in (copy, checkout):
+    staff, ops = {"key": "staff", "units": ["ann"]}, {"key": "ops", "type": "log"}
+    for definition in (copy, checkout, staff, ops):
         (tmp_path / f"{definition['key']}.json").write_text(json.dumps(definition))
     commands = block("sh", "multiarm experiment create")
     said = run(commands, tmp_path).splitlines()
-    assert said[:3] == ["copy: draft", "copy: running", "checkout: string, on"]
-    assert commands.endswith(f"# {said[3]}\n")
-    names = re.findall(r"multiarm (\w+) create.*# then (.*)", commands)
-    assert dict(names).keys() == {"experiment", "flag"}
-    for group, verbs in names:
-        told = {"create", *re.findall(r"multiarm " + group + r" (\w+)", commands), *re.split("[,;] ", verbs)}
+    weights = "copy: running; weights control 1, short 3"
+    assert said[:4] == ["copy: draft", "copy: running", weights, "checkout: string, on"]
+    assert f"# {said[4]}\n" in commands
+    assert said[5:] == ["staff: 1 by name", "ops: log, on", "there are no alerts"]
+    groups = set(re.findall(r"multiarm ([\w-]+) create", commands))
+    assert groups == {"experiment", "flag", "cohort", "channel"}
+    for group in groups:
+        lines = re.findall(rf"multiarm {group} ([\w-]+)[^#\n]*(?:# (?:then|and) (.*))?", commands)
+        told = {verb for first, verbs in lines for verb in (first, *re.split("[,;] ", verbs)) if verb}
         assert told == set(main.get_command(None, group).commands), group
 
 

@@ -1,0 +1,56 @@
+"""A split that is not the one that was drawn: looked for on a timer, and told once.
+
+The test holds however often one looks: while every unit reaches the variant that was drawn for it, the probability that
+an experiment is ever said to lose some is at most `sample_ratio.THRESHOLD`. What is told stays so: a split that comes
+right later does not give back the units that were lost. The line in the audit log and the alert are one transaction.
+"""
+
+from bandit import settings
+from bandit.actor import Actor, By
+from bandit.memory import Memory, load
+from bandit.record import note, tell
+from bandit.results import FindingResult
+from bandit.running import Running
+from bandit.store import ExperimentRow, Reader, Standing
+
+NAME = "split"
+PART, SOONEST, LATEST = 20.0, 60.0, 3600.0
+"""Looks are a part of the experiment's age apart, within these seconds, so that their number stays small."""
+
+
+def review(memory: Memory, running: Running, now: float) -> float | None:
+    """A duty: notes that it is time to look at an experiment; once more when it is over."""
+    experiment = running.experiment
+    if experiment.started_at is None or experiment.status == "archived" or _token(running) in running.noted:
+        return None
+    ended = experiment.ended_at
+    wait = min(max((now - experiment.started_at) / PART, SOONEST), LATEST)
+    last = memory.looked.get(running.id)
+    if last is None or not 0.0 <= now - last < wait or (ended is not None and last < ended):
+        if settings.current(memory).enable_statistical_analysis:
+            memory.reviews.add((experiment.key, NAME))
+        last = memory.looked[running.id] = now
+    return None if ended is not None else last + wait
+
+
+def found(reader: Reader, row: ExperimentRow, standing: Standing, now: float) -> FindingResult | None:  # noqa: ARG001
+    """A mismatch, where the data show one."""
+    from bandit.evidence import Evidence  # what decides must not load scipy
+    from bandit.judgement import shown, split
+
+    finding = split(Evidence(reader, load(row, standing)), anytime=True)
+    return None if finding is None else shown(finding)
+
+
+def alert(memory: Memory, key: str, finding: FindingResult, now: float) -> None:
+    """Records a mismatch and tells it, unless that was done already."""
+    running = memory.experiment(key)
+    token = _token(running)
+    if memory.change(token) is None:
+        note(memory, running, "sample_ratio", finding.message, now, by=By(Actor("quality check"), token))
+        tell(memory, running, "anomaly", finding.severity, finding.message, finding, now)
+    running.noted.add(token)
+
+
+def _token(running: Running) -> str:
+    return f"sample ratio {running.id}"

@@ -19,9 +19,9 @@ from typing import IO, Annotated, Any
 from pydantic import Field, ValidationError
 
 from bandit.errors import InvalidInput, MultiarmError, WrongState
-from bandit.memory import load
 from bandit.model import Model
 from bandit.new_file import new_file
+from bandit.running import load
 from bandit.sqlite import SCHEMA, SQLiteStore
 from bandit.store import ExperimentRow, Reader, Standing
 

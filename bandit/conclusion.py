@@ -7,10 +7,10 @@ from bandit.actor import Actor, By
 from bandit.errors import WrongState
 from bandit.experiment import StoredExperiment
 from bandit.lifecycle import repeated, standing
-from bandit.memory import Memory, load
+from bandit.memory import Memory
 from bandit.record import automated, note, tell
 from bandit.results import Results, days, results
-from bandit.running import Running
+from bandit.running import Running, load
 from bandit.stopping import RULES, Conclusion, Rule, Stopping
 from bandit.store import ExperimentRow, Reader, Standing
 

@@ -7,8 +7,8 @@ from pydantic import Field, JsonValue
 
 from bandit.follower import Follower
 from bandit.hindsight import Hindsight
-from bandit.memory import load
 from bandit.model import Model
+from bandit.running import load
 from bandit.statistics.off_policy import LEAST_EFFECTIVE, values
 from bandit.store import ExperimentRow, Reader, Standing
 from bandit.target import Target, hypothetical

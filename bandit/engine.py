@@ -22,12 +22,13 @@ from bandit.flags import Flags, Held
 from bandit.health import Health, examine
 from bandit.journal import Background, Clock, Ended, GroupCommit, Journal
 from bandit.managing import Managing, warm
-from bandit.memory import Memory, load
+from bandit.memory import Memory
 from bandit.new_file import new_file
 from bandit.operating import Managed, find
 from bandit.outside import read as read_outside
 from bandit.prerequisites import COHORT, FLAG
 from bandit.reporting import Reporting
+from bandit.running import load
 from bandit.shelf import Shelf
 from bandit.sqlite import SQLiteStore
 

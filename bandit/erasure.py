@@ -17,8 +17,9 @@ from pydantic import Field
 
 from bandit.actor import By
 from bandit.eligibility import Unit
-from bandit.memory import Memory, load
+from bandit.memory import Memory
 from bandit.model import Key, Model
+from bandit.running import load
 from bandit.store import Amendment, Change, DecisionRow, Document, Mentions, Removal
 
 ERASED = "(erased)"

@@ -9,7 +9,7 @@ from typing import TextIO
 from pydantic import JsonValue
 
 from bandit.hindsight import DRAWN, earned
-from bandit.memory import load
+from bandit.running import load
 from bandit.store import ExperimentRow, Reader, Standing, TrialRow
 
 COLUMNS = ("timestamp", "action", "variant", "reward", "pscore")

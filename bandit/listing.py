@@ -6,8 +6,8 @@ from pydantic import Field
 
 from bandit.errors import InvalidInput
 from bandit.experiment import Status, StoredExperiment, Type
-from bandit.memory import parse
 from bandit.model import Model
+from bandit.running import parse
 from bandit.store import Reader, Selection
 
 MOST_ON_A_PAGE = 1000

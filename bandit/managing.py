@@ -19,10 +19,9 @@ from bandit.actor import current
 from bandit.assignment import rendezvous
 from bandit.erasure import Erased, ErasureRequest
 from bandit.experiment import Experiment, StoredExperiment
-from bandit.memory import parse
 from bandit.model import Text
 from bandit.operating import Operating, find, valid
-from bandit.running import Running
+from bandit.running import Running, parse
 from bandit.traffic import Weights, rebalance
 from bandit.validation import Validation
 

@@ -7,10 +7,10 @@ right later does not give back the units that were lost. The line in the audit l
 
 from bandit import settings
 from bandit.actor import Actor, By
-from bandit.memory import Memory, load
+from bandit.memory import Memory
 from bandit.record import note, tell
 from bandit.results import FindingResult
-from bandit.running import Running
+from bandit.running import Running, load
 from bandit.store import ExperimentRow, Reader, Standing
 
 NAME = "split"

@@ -13,9 +13,9 @@ from bandit.configuration import Configuration
 from bandit.decision import IdempotencyKey
 from bandit.errors import InvalidInput, NotFound, WrongState
 from bandit.journal import Clock, Journal, Then
-from bandit.memory import Memory, load
+from bandit.memory import Memory
 from bandit.results import SWITCHED_OFF
-from bandit.running import Running
+from bandit.running import Running, load
 from bandit.sqlite import SQLiteStore
 from bandit.store import ExperimentRow, Reader, Standing
 

@@ -9,8 +9,7 @@ from typing import Any
 
 from bandit.decision import encode
 from bandit.errors import InvalidInput
-from bandit.memory import load
-from bandit.running import Running
+from bandit.running import Running, load
 from bandit.store import ExperimentRow, Reader, Standing, TrialRow
 from bandit.trial import Outcome, Record
 

@@ -8,7 +8,8 @@ from bandit.documents import Kind, all_of
 from bandit.errors import InvalidInput, NotFound, WrongState
 from bandit.experiment import StoredExperiment
 from bandit.flag import Flag
-from bandit.memory import Memory, parse
+from bandit.memory import Memory
+from bandit.running import parse
 
 LONGEST_CHAIN = 20
 DECIDING = ("draft", "running", "paused")

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bandit.errors import InvalidInput
-from bandit.memory import load
 from bandit.metric import Metric
 from bandit.model import Model
+from bandit.running import load
 from bandit.store import Reader
 from policies import AnyPolicy, Policy, ThompsonBeta, ThompsonGamma
 

@@ -21,10 +21,10 @@ from bandit.effects import Factorial
 from bandit.errors import InvalidInput
 from bandit.experiment import StoredExperiment
 from bandit.listing import Filters, Page
-from bandit.memory import parse
 from bandit.operating import Operating, find, valid
 from bandit.results import Quality, Results, Segments, Series, days, results
 from bandit.rollout import RolloutReport
+from bandit.running import parse
 from bandit.sample_size import SampleSize, SampleSizeRequest
 from bandit.traffic import Traffic, traffic
 from policies import Duration, Policy

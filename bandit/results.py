@@ -8,10 +8,9 @@ import numpy as np
 from pydantic import Field
 
 from bandit.experiment import Status, StoredExperiment
-from bandit.memory import load
 from bandit.metric import Metric
 from bandit.model import Model
-from bandit.running import EVERYONE, Running
+from bandit.running import EVERYONE, Running, load
 from bandit.statistics.finding import Kind, Severity
 from bandit.store import EpochRow, ExperimentRow, Reader, Standing
 from policies import COLUMNS, ThompsonBeta, ThompsonNormal

@@ -12,8 +12,9 @@ from operator import methodcaller
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bandit.memory import Memory, load
+from bandit.memory import Memory
 from bandit.new_file import new_file
+from bandit.running import load
 from bandit.store import Change, ExperimentRow, Reader, Removal, Standing
 
 ROWS_AT_ONCE = 5000

@@ -5,14 +5,17 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
+from pydantic import ValidationError
+
 from bandit.assignment import Allocation, marks_of
 from bandit.contextual import ContextualLearner
 from bandit.cost import Costs
-from bandit.errors import InvalidInput
+from bandit.errors import InvalidInput, StoreUnusable
 from bandit.experiment import StoredExperiment
 from bandit.gate import gate_of, of_segment
 from bandit.guards import guards
 from bandit.learner import Cadence, Learner
+from bandit.store import ExperimentRow, Standing
 from policies import Fixed
 
 EVERYONE = ""
@@ -256,3 +259,23 @@ def arms_of(mask: str) -> list[int]:
 def _shares(weights: list[float]) -> list[float]:
     total = sum(weights)
     return [weight / total for weight in weights]
+
+
+def parse(row: ExperimentRow, standing: Standing) -> StoredExperiment:
+    """The definition of an experiment from its row, with the epoch it is in.
+
+    Raises:
+        StoreUnusable: It is not one that this version understands.
+    """
+    try:
+        return StoredExperiment.model_validate({**json.loads(row.definition), "epoch": standing.epoch})
+    except ValidationError as error:
+        detail = InvalidInput.of(error).detail
+        raise StoreUnusable(f"experiment {row.key!r} is kept in a form that is not understood: {detail}") from error
+
+
+def load(row: ExperimentRow, standing: Standing) -> Running:
+    """An experiment from its row, with nothing learnt yet; errors as of `parse`."""
+    running = Running(row.id, parse(row, standing))
+    running.learned, running.weighed = standing.learned, standing.weighed
+    return running

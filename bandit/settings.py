@@ -13,10 +13,11 @@ from typing import Annotated, Any, Self
 from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from bandit import documents
+from bandit.cache import MOST_CACHED
 from bandit.documents import Kind, Owned
 from bandit.errors import InvalidInput, StoreUnusable
 from bandit.experiment import Experiment
-from bandit.memory import MOST_CACHED, Memory, Outside
+from bandit.memory import Memory, Outside
 from bandit.model import Key, Model
 from bandit.store import Reader
 from policies import Duration

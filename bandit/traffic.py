@@ -8,10 +8,10 @@ from bandit import lifecycle
 from bandit.actor import By
 from bandit.errors import InvalidInput
 from bandit.experiment import StoredExperiment
-from bandit.memory import Memory, load
+from bandit.memory import Memory
 from bandit.model import Key, Model
 from bandit.results import current
-from bandit.running import EVERYONE
+from bandit.running import EVERYONE, load
 from bandit.store import ExperimentRow, Reader, Standing
 
 MOST_EPOCHS = 100

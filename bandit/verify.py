@@ -14,9 +14,8 @@ from typing import Any, NamedTuple
 from bandit import covariate
 from bandit.contextual import increments
 from bandit.exposure import FORCED
-from bandit.memory import load
 from bandit.reward import aggregate, judge
-from bandit.running import Running
+from bandit.running import Running, load
 from bandit.store import DecisionRow, DrawRow, EpochRow, EventRow, OutcomeRow, Reader
 from bandit.trial import Outcome, Record
 

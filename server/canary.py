@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 import click
 
 from bandit.criterion import CheckResult
-from bandit.memory import load
 from bandit.progress import report
 from bandit.rollout import RolloutEvent, RolloutReport
+from bandit.running import load
 from server.opened import DB, opened
 from server.report import aligned, moment
 from server.stored import stored

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from bandit import traffic as traffics
-from bandit.memory import load
 from bandit.progress import guardrails as watched
+from bandit.running import load
 from server.canary import checks
 from server.inventory import every
 from server.opened import DB, changed, opened

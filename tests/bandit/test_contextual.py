@@ -480,7 +480,7 @@ def test_a_shared_model_learns_from_the_arms_that_are_not_eligible(engine):
 
 
 def test_decisions_that_memory_has_let_go_are_rewarded_as_well(tmp_path, monkeypatch):
-    monkeypatch.setattr("bandit.memory.MOST_CACHED", 16)
+    monkeypatch.setattr("bandit.cache.MOST_CACHED", 16)
     with Engine(tmp_path / "a.db", seed=1) as engine:
         contextual(engine, LogisticThompson(), reweight=Reweight(every="1d"))
         decisions = [engine.choose("copy", context=context, defer=n % 2 == 0) for n, context in enumerate(contexts(60))]

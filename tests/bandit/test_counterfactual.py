@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bandit import Engine, InvalidInput, Metric, NotFound, Reweight
 from bandit.follower import Follower
 from bandit.hindsight import Hindsight
-from bandit.memory import load
+from bandit.running import load
 from bandit.statistics.arm_means import ArmMeans
 from bandit.statistics.off_policy import METHODS, evaluate
 from bandit.target import hypothetical

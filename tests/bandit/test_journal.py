@@ -238,7 +238,7 @@ def test_closing_keeps_everything(tmp_path):
 
 
 def test_memory_is_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr("bandit.memory.MOST_CACHED", 100)
+    monkeypatch.setattr("bandit.cache.MOST_CACHED", 100)
     with Engine(tmp_path / "a.db", durable=True) as engine:
         started(engine)
         ids = []
@@ -313,7 +313,7 @@ def test_an_interrupt_leaves_no_thread_waiting(tmp_path):
 
 
 def test_a_background_journal_trims_while_it_is_busy(tmp_path, monkeypatch):
-    monkeypatch.setattr("bandit.memory.MOST_CACHED", 500)
+    monkeypatch.setattr("bandit.cache.MOST_CACHED", 500)
     with Engine(tmp_path / "a.db", durable=False) as engine:
         started(engine)
         ids, most = [], 0

@@ -9,7 +9,7 @@ from scipy import stats
 
 from bandit import Engine, InvalidInput
 from bandit.evidence import Evidence
-from bandit.memory import load
+from bandit.running import load
 
 RATES = {"a": 0.10, "b": 0.16, "c": 0.10}
 

@@ -11,7 +11,7 @@ import pytest
 
 from bandit import Engine
 from bandit.evidence import Evidence
-from bandit.memory import load
+from bandit.running import load
 from bandit.statistics.sample_ratio import THRESHOLD
 
 BANDIT = {"type": "bandit", "reweight": {"every": "1h", "floor": 0.2}}

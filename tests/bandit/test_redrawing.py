@@ -5,8 +5,8 @@ import random
 import pytest
 
 from bandit import Engine
-from bandit.memory import load
 from bandit.redrawing import redrawable
+from bandit.running import load
 from bandit.statistics import rerandomisation
 from bandit.statistics.comparison import Refused
 

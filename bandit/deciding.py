@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bandit.choose import choose
-from bandit.decision import AnyRequest, ChooseRequest, Decision, PlainRequest, decode, plain
+from bandit.decision import ChooseRequest, Decision, PlainRequest, decode, plain
 from bandit.errors import InvalidInput, MultiarmError
 from bandit.evaluation import Evaluation
 from bandit.exposure import activate
@@ -276,11 +276,11 @@ class Deciding(Operating):
         number = None if request.decision_id is None else decode(request.decision_id)
         return self._run(track, request, number)
 
-    def choose_batch(self, requests: Sequence[AnyRequest | Mapping[str, Any]]) -> Decisions:
+    def choose_batch(self, requests: Sequence[ChooseRequest | Mapping[str, Any]]) -> Decisions:
         """Decides many at once, in one transaction; each has its own answer or error."""
         return self._run(_run_each, choose, self._choices(requests))
 
-    def choose_batch_then(self, requests: Sequence[AnyRequest | Mapping[str, Any]], then: Then) -> None:
+    def choose_batch_then(self, requests: Sequence[ChooseRequest | Mapping[str, Any]], then: Then) -> None:
         """`choose_batch` for who does not wait, as `decide_then` is for `decide`."""
         self._post(then, _run_each, choose, self._choices(requests))
 
@@ -302,7 +302,7 @@ class Deciding(Operating):
         items = self._items(ActivateRequest, requests, lambda request: (decode(request.decision_id),))
         return self._run(_run_each, activate, items)
 
-    def _choices(self, requests: Sequence[AnyRequest | Mapping[str, Any]]) -> Items:
+    def _choices(self, requests: Sequence[ChooseRequest | Mapping[str, Any]]) -> Items:
         return self._items(ChooseRequest, requests, lambda request: (request,))
 
     def _rewards(self, requests: Sequence[RewardRequest | Mapping[str, Any]]) -> Items:

@@ -168,4 +168,4 @@ def test_health_over_http(client):
     assert {component["name"] for component in answer["components"]} == {
         *("store", "journal", "ticker", "deliveries", "disk", "schema")
     }
-    assert answer["schema_version"] == 3
+    assert answer["schema_version"] == 4

@@ -42,11 +42,14 @@ def found(
     """A mismatch, where the data show one; none is looked for without analysis."""
     if not analysis:
         return None
-    from bandit.evidence import Evidence  # what decides must not load scipy
-    from bandit.judgement import shown, split
+    from bandit import split  # loads scipy, which deciding does not need
+    from bandit.statistics import sample_ratio
 
-    finding = split(Evidence(reader, load(row, standing)), anytime=True)
-    return None if finding is None else shown(finding)
+    running = load(row, standing)
+    if not split.independent(running):
+        return None
+    finding = split.mismatch(running, split.by_epoch(reader, running), sample_ratio.anytime)
+    return None if finding is None else FindingResult.of(finding)
 
 
 def alert(memory: Memory, key: str, finding: FindingResult, now: float) -> None:

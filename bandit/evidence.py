@@ -185,9 +185,9 @@ class Evidence:
         return redrawable(self.reader, self.running, metric)
 
     def draws(self) -> tuple[Array, Array]:
-        """Trials, and how many were expected, by what they were drawn from; shape (distributions, arms).
+        """Trials that were fresh draws, and how many were expected, by what they were drawn from.
 
-        Those of contexts are taken together, which makes a test of them too cautious.
+        Of shape (distributions, arms). Those of contexts are taken together, which makes a test of them too cautious.
         """
         if self.contextual:
             return np.array([self.trials]), np.array([self._expected])

@@ -13,7 +13,6 @@ from bandit import conclusion, mismatch, schedule
 from bandit.canary import advance
 from bandit.memory import Memory
 from bandit.running import Running
-from bandit.store import ExperimentRow, Reader, Standing
 from bandit.trips import watch
 
 MOST_AT_ONCE = 100
@@ -31,11 +30,12 @@ DUTIES: tuple[Duty, ...] = (schedule.keep, watch, advance, conclusion.review, mi
 class Review(NamedTuple):
     """What takes milliseconds, and so is looked at on a snapshot, outside of any transaction.
 
-    A duty notes in `Memory.reviews` whose turn it is, `found` says what the data show, if anything, and `act` does what
-    is to be done about it, unless somebody was first.
+    A duty notes in `Memory.reviews` whose turn it is. `found`, called with a reader, the experiment's row and standing,
+    the time, and whether statistical analysis is on, says what the data show, if anything; and `act` does what is to be
+    done about it, unless somebody was first.
     """
 
-    found: Callable[[Reader, ExperimentRow, Standing, float], Any]
+    found: Callable[..., Any]
     act: Callable[[Memory, str, Any, float], None]
 
 

@@ -36,19 +36,20 @@ def review(memory: Memory, running: Running, now: float) -> float | None:
     return min(now + EVERY, ends) if ends > now else now + EVERY
 
 
-def judged(reader: Reader, row: ExperimentRow, standing: Standing, now: float) -> Conclusion | None:
-    """What the first rule that is met has found; None where none is."""
+def judged(reader: Reader, row: ExperimentRow, standing: Standing, now: float, *, analysis: bool) -> Conclusion | None:
+    """What the first rule that is met has found; None where none is. Without analysis none has a winner."""
     experiment = load(row, standing).experiment
     stopping = experiment.stopping
     if stopping is None or experiment.conclusion is not None or experiment.started_at is None:
         return None
-    found = results(reader, row, standing, 0.0, now)
+    found = results(reader, row, standing, 0.0, now, analysis=analysis)
     units = sum(variant.units for variant in found.variants)
     served = sum(variant.weight > 0.0 for variant in found.variants)
     trusted = found.verdict.decision != "not_trustworthy"
-    analysis = experiment.analysis
-    enough = days(experiment, now) >= analysis.minimum_days and units >= served * analysis.minimum_units
-    ready = trusted and served > 1 and enough  # one that is left alone, as by a guardrail, is the best of nothing
+    gates = experiment.analysis
+    enough = days(experiment, now) >= gates.minimum_days and units >= served * gates.minimum_units
+    several = served > 1  # one that is left alone, as by a guardrail, is the best of nothing
+    ready = analysis and trusted and several and enough
     for rule in RULES:
         met: tuple[str | None, str] | None = None
         if rule == "significance" and stopping.significance:

@@ -101,7 +101,8 @@ class Engine(Deciding, Managing, Reporting):
         for key, name in self._journal.run(agenda.reviews) if self._memory.reviews else ():
             review = agenda.REVIEWS[name]
             with self.reading() as reader:
-                found = review.found(reader, *find(reader, key), self._clock())
+                analysis = settings.read(reader, self._memory.outside).enable_statistical_analysis
+                found = review.found(reader, *find(reader, key), self._clock(), analysis=analysis)
             if found is not None:
                 self._journal.run(review.act, key, found)
                 self._journal.settle()

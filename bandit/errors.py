@@ -14,10 +14,18 @@ MultiarmError
    `- StoreUnusable          not a multiarm database, damaged, or of a newer version
 """
 
+import re
 from collections.abc import Iterable
-from typing import ClassVar, NamedTuple
+from types import NoneType
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from pydantic import ValidationError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_PLAIN = (str, int, float, NoneType)
+_NAMED = re.compile(r"([a-z_]+(?:\[\d+\])?(?:\.[a-z_]+(?:\[\d+\])?)*): (.+)", re.DOTALL)
 
 
 class FieldError(NamedTuple):
@@ -58,7 +66,7 @@ class InvalidInput(MultiarmError, ValueError):
         found = error.errors(include_url=False, include_context=False)
         if found[0]["type"] == "json_invalid":
             return MalformedInput(found[0]["msg"])
-        errors = [FieldError(path(item["loc"]), _message(item["msg"], item.get("input"))) for item in found]
+        errors = [_found(item) for item in found]
         return cls("; ".join(f"{field}: {message}" if field else message for field, message in errors), errors)
 
 
@@ -147,8 +155,18 @@ def path(location: tuple[int | str, ...]) -> str:
     return text
 
 
+def _found(item: "ErrorDetails") -> FieldError:
+    """A finding of pydantic's; where fields do not fit together, that of the field which the message begins with."""
+    field, given = path(item["loc"]), item.get("input")
+    message = _message(item["msg"], given)
+    named = _NAMED.fullmatch(message) if item["type"] == "value_error" and not isinstance(given, _PLAIN) else None
+    if named is None:
+        return FieldError(field, message)
+    return FieldError(f"{field}.{named[1]}" if field else named[1], named[2])
+
+
 def _message(message: str, given: object) -> str:
     message = message.removeprefix("Value error, ")
-    if isinstance(given, (str, int, float)) or given is None:
+    if isinstance(given, _PLAIN):
         return f"{message[:600]}, given {given!r}"[:700]
     return message[:600]

@@ -12,6 +12,7 @@ from bandit import covariate
 from bandit.distributions import Distributions
 from bandit.redrawing import redrawable
 from bandit.running import Running
+from bandit.split import fresh_until
 from bandit.statistics.epochs import Epochs
 from bandit.statistics.joint import JointSample
 from bandit.statistics.ratio_epochs import RatioEpochs
@@ -21,7 +22,6 @@ from bandit.store import TRIALS, Cell, Grouping, Reader
 from policies.kernel import Array
 
 _NOTHING = [0.0] * 4
-EVERY_EPOCH = 1 << 62
 
 Sums = dict[tuple[int, int], list[float]]
 """Count, sum and sum of squares less the origin, by arm and metric, over all epochs."""
@@ -37,7 +37,7 @@ class Evidence:
     """
 
     def __init__(self, reader: Reader, running: Running, cells: Sequence[Cell] | None = None) -> None:
-        self._reader = reader
+        self.reader = reader
         self.running = running
         self._cells = cells
         self.trials = [0.0] * len(running.keys)
@@ -74,7 +74,7 @@ class Evidence:
     @cached_property
     def distributions(self) -> Distributions:
         """What the trials were drawn from."""
-        return Distributions(self._reader, self.running)
+        return Distributions(self.reader, self.running)
 
     @property
     def shadow(self) -> bool:
@@ -182,43 +182,20 @@ class Evidence:
         Raises:
             Refused: They cannot be.
         """
-        return redrawable(self._reader, self.running, metric)
-
-    @property
-    def independent(self) -> bool:
-        """Whether trials were drawn independently, so that their numbers can be held against what was expected.
-
-        Those of a unit that keeps its variant are not, where it has several; nor are a control's shadows.
-        """
-        experiment = self.running.experiment
-        drawn_again = experiment.sticky_for is not None and self.running.hashed  # and alike, by the same hash
-        return not self.shadow and not (experiment.sticky and (experiment.trial == "decision" or drawn_again))
+        return redrawable(self.reader, self.running, metric)
 
     def draws(self) -> tuple[Array, Array]:
-        """Trials, and how many were expected, by what they were drawn from; shape (distributions, arms).
+        """Trials that were fresh draws, and how many were expected, by what they were drawn from.
 
-        Those of contexts are taken together, which makes a test of them too cautious.
+        Of shape (distributions, arms). Those of contexts are taken together, which makes a test of them too cautious.
         """
         if self.contextual:
             return np.array([self.trials]), np.array([self._expected])
         observed, _, _ = self._by_draw(TRIALS)
         expected = observed.sum(axis=1, keepdims=True) * self.distributions.probabilities
-        kept = None if self._fresh_until == math.inf else self.distributions.before(self._fresh_until)
+        until = fresh_until(self.running, self.distributions)
+        kept = None if until == math.inf else self.distributions.before(until)
         return observed[:kept], expected[:kept]
-
-    def draws_by_epoch(self) -> tuple[Array, Array]:
-        """The same by epoch, shape (epochs, arms), from the sums that are kept of them, without reading the log."""
-        rows = np.array(self._reader.spread(self.running.id, EVERY_EPOCH), np.float64).reshape(-1, 6)
-        rows = rows[rows[:, 0] < self._fresh_until]
-        epochs, at = np.unique(rows[:, 0], return_inverse=True)
-        found = np.zeros((2, len(epochs), len(self.running.keys)))
-        found[:, at, rows[:, 2].astype(np.int64)] = rows[:, 4:].T
-        return found[0], found[1]
-
-    @property
-    def _fresh_until(self) -> float:
-        """The epoch from which on trials are no fresh draws: where a hash assigns, new weights move units by it."""
-        return self.distributions.changed_at if self.running.hashed else math.inf
 
     def floor(self, probabilities: Array) -> float:
         """The least probability that the rules in force give a served arm, or that earlier ones gave one.
@@ -238,14 +215,14 @@ class Evidence:
         drawn = self.distributions
         found = np.zeros((3, *drawn.probabilities.shape))
         if self._cells is None and not drawn.masked:
-            history = self._reader.history(self.running.id, metric)
+            history = self.reader.history(self.running.id, metric)
             rows = np.fromiter(chain.from_iterable(history), np.float64).reshape(-1, 5)
             at, arms = drawn.places(rows[:, 0]), rows[:, 1].astype(np.int64)
             for which in range(3):
                 np.add.at(found[which], (at, arms), rows[:, 2 + which])
             return found
         if self._cells is None:
-            self._cells = list(self._reader.cells(self.running.id, Grouping(), ranges(self.running)))
+            self._cells = list(self.reader.cells(self.running.id, Grouping(), ranges(self.running)))
         for cell in self._cells:
             if cell.metric == metric:
                 place = drawn.by_mask[cell.epoch, cell.eligible]

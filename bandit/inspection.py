@@ -8,7 +8,7 @@ import numpy as np
 
 from bandit.errors import InvalidInput
 from bandit.evidence import Evidence, ranges
-from bandit.judgement import collected, findings, finite, result, shown, sides
+from bandit.judgement import collected, findings, finite, result, sides
 from bandit.results import FindingResult, Point, SegmentResult, Segments, Series
 from bandit.running import Running
 from bandit.statistics import change_point, multiplicity, novelty, outliers, quality, segments, selection, starvation
@@ -46,7 +46,7 @@ def inspect(reader: Reader, running: Running, days: float, now: float) -> list[F
         found += _of_values(reader, running, cells)
         found += _over_time(running, cells, seconds, (ended - start) / seconds)
         found += _missing(running, cells, (now - start - (running.experiment.primary.window or DAY)) / seconds)
-    return [shown(finding) for finding in found]
+    return [FindingResult.of(finding) for finding in found]
 
 
 def by_segment(reader: Reader, running: Running, attribute: str, metric: str | None) -> Segments:

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Literal
 
-import numpy as np
-
+from bandit import split
 from bandit.errors import InvalidInput
 from bandit.evidence import Evidence
 from bandit.metric import Metric
@@ -65,7 +64,7 @@ def judge(evidence: Evidence, days: float, asked: str | None = None) -> Judgemen
         method=used[0] if used else None,
         withheld=selection.withheld(collected(evidence, running.primary, control, control)),
         comparisons=[_unpaired(one) for one in shown_comparisons] if evidence.shadow else shown_comparisons,
-        quality=[shown(finding) for finding in noticed],
+        quality=[FindingResult.of(finding) for finding in noticed],
         verdict=_verdict(evidence, primary, control, days, noticed),
     )
 
@@ -130,7 +129,7 @@ def findings(evidence: Evidence, days: float) -> Iterable[Finding]:
     keys = [running.keys[arm] for arm in running.full]
     trials = [evidence.trials[arm] for arm in running.full]
     for found in (
-        split(evidence, anytime=analysis.sequential),
+        _split(evidence),
         quality.too_few_units(keys, trials, analysis.minimum_units),
         quality.too_few_days(days, analysis.minimum_days),
     ):
@@ -138,23 +137,13 @@ def findings(evidence: Evidence, days: float) -> Iterable[Finding]:
             yield found
 
 
-def split(evidence: Evidence, *, anytime: bool) -> Finding | None:
-    """A finding where trials did not reach the variants as they were drawn; None too where that cannot be told.
-
-    Args:
-        evidence: What the store says.
-        anytime: Whether it holds however often one looks; else for one look.
-    """
-    if not evidence.independent:
+def _split(evidence: Evidence) -> Finding | None:
+    running = evidence.running
+    if not split.independent(running):
         return None
-    observed, expected = evidence.draws_by_epoch() if anytime else evidence.draws()
-    drawn = np.flatnonzero(expected.sum(axis=0)).tolist()  # those that are served no more too: they once were
-    test = sample_ratio.anytime if anytime else sample_ratio.changing
-    try:
-        ratio = test(observed[:, drawn], expected[:, drawn])
-    except (Refused, ValueError):
-        return None  # too few units to tell
-    return quality.sample_ratio([evidence.running.keys[arm] for arm in drawn], ratio)
+    if running.experiment.analysis.sequential:
+        return split.mismatch(running, split.by_epoch(evidence.reader, running), sample_ratio.anytime)
+    return split.mismatch(running, evidence.draws(), sample_ratio.changing)
 
 
 def _verdict(
@@ -207,18 +196,6 @@ def result(metric: Metric, variant: str, control: str, alpha: float, found: Comp
         method=found.method,
         variance_reduction=finite(found.variance_reduction) if isinstance(found, AdjustedComparison) else None,
         warnings=list(found.warnings),
-    )
-
-
-def shown(finding: Finding) -> FindingResult:
-    """A finding as it is shown."""
-    numbers = {name: finite(value) for name, value in finding.numbers.items()}
-    return FindingResult(
-        kind=finding.kind,
-        severity=finding.severity,
-        message=finding.message,
-        recommendation=finding.recommendation,
-        numbers=numbers,
     )
 
 

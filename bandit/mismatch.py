@@ -5,7 +5,6 @@ an experiment is ever said to lose some is at most `sample_ratio.THRESHOLD`. Wha
 right later does not give back the units that were lost. The line in the audit log and the alert are one transaction.
 """
 
-from bandit import settings
 from bandit.actor import Actor, By
 from bandit.memory import Memory
 from bandit.record import note, tell
@@ -27,19 +26,30 @@ def review(memory: Memory, running: Running, now: float) -> float | None:
     wait = min(max((now - experiment.started_at) / PART, SOONEST), LATEST)
     last = memory.looked.get(running.id)
     if last is None or not 0.0 <= now - last < wait or (ended is not None and last < ended):
-        if settings.current(memory).enable_statistical_analysis:
-            memory.reviews.add((experiment.key, NAME))
+        memory.reviews.add((experiment.key, NAME))
         last = memory.looked[running.id] = now
     return None if ended is not None else last + wait
 
 
-def found(reader: Reader, row: ExperimentRow, standing: Standing, now: float) -> FindingResult | None:  # noqa: ARG001
-    """A mismatch, where the data show one."""
-    from bandit.evidence import Evidence  # what decides must not load scipy
-    from bandit.judgement import shown, split
+def found(
+    reader: Reader,
+    row: ExperimentRow,
+    standing: Standing,
+    now: float,  # noqa: ARG001 - every review has it
+    *,
+    analysis: bool,
+) -> FindingResult | None:
+    """A mismatch, where the data show one; none is looked for without analysis."""
+    if not analysis:
+        return None
+    from bandit import split  # loads scipy, which deciding does not need
+    from bandit.statistics import sample_ratio
 
-    finding = split(Evidence(reader, load(row, standing)), anytime=True)
-    return None if finding is None else shown(finding)
+    running = load(row, standing)
+    if not split.independent(running):
+        return None
+    finding = split.mismatch(running, split.by_epoch(reader, running), sample_ratio.anytime)
+    return None if finding is None else FindingResult.of(finding)
 
 
 def alert(memory: Memory, key: str, finding: FindingResult, now: float) -> None:

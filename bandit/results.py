@@ -11,7 +11,7 @@ from bandit.experiment import Status, StoredExperiment
 from bandit.metric import Metric
 from bandit.model import Model
 from bandit.running import EVERYONE, Running, load
-from bandit.statistics.finding import Kind, Severity
+from bandit.statistics.finding import Finding, Kind, Severity
 from bandit.store import EpochRow, ExperimentRow, Reader, Standing
 from policies import COLUMNS, ThompsonBeta, ThompsonNormal
 
@@ -80,6 +80,21 @@ class FindingResult(Model):
     message: str
     recommendation: str
     numbers: dict[str, float | None]
+
+    @classmethod
+    def of(cls, finding: Finding) -> "FindingResult":
+        """A finding as it is shown: a number that JSON cannot hold is null."""
+        numbers = {
+            name: number if number is not None and math.isfinite(number) else None
+            for name, number in finding.numbers.items()
+        }
+        return cls(
+            kind=finding.kind,
+            severity=finding.severity,
+            message=finding.message,
+            recommendation=finding.recommendation,
+            numbers=numbers,
+        )
 
 
 class VerdictResult(Model):

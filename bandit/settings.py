@@ -36,7 +36,7 @@ class Settings(Model):
     )
     enable_feature_flags: bool = Field(default=True, description="Off: every flag gives its default.")
     enable_statistical_analysis: bool = Field(
-        default=True, description="Off: results give what was counted, and compare nothing."
+        default=True, description="Off: results give what was counted, and compare nothing; no winner is found."
     )
     enable_automated_guardrails: bool = Field(
         default=True, description="Off: no guardrail, stopping rule or rollout acts by itself."

@@ -78,12 +78,7 @@ def in_store(validation: Validation, definition: Mapping[str, Any], reader: Read
 
 
 def _wrong(error: InvalidInput) -> Validation:
-    """The errors; a message of the whole that begins with a field, as those of several fields do, is that field's."""
-    remarks = []
-    for field, message in error.errors:
-        if not field and ": " in message and " " not in message.partition(": ")[0].replace(", ", ","):
-            field, _, message = message.partition(": ")
-        remarks.append(Remark(field=field, message=message))
+    remarks = [Remark(field=field, message=message) for field, message in error.errors]
     return Validation(errors=remarks, warnings=[], sample_size=None)
 
 

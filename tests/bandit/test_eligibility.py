@@ -352,7 +352,7 @@ def test_turns_are_shared_by_processes(tmp_path):
         ({"segments": [{"when": GERMAN, "weights": {"short": 0}}]}, r"segments\[0\].weights: at least one must be abo"),
         ({"segments": [{"when": GERMAN, "weights": {"short": -1}}]}, r"segments\[0\].weights.short: .* given -1"),
         ({"segments": [{"when": {"operator": "like"}, "weights": {"short": 1}}]}, r"segments\[0\].when.operator: unkn"),
-        ({"layer": {"key": "x", "lower": 0.5, "upper": 0.5}}, r"layer: upper: must be above lower \(0.5\), given 0.5"),
+        ({"layer": {"key": "x", "lower": 0.5, "upper": 0.5}}, r"layer.upper: must be above lower \(0.5\), given 0.5"),
         ({"layer": {"key": "x", "lower": -0.1}}, "layer.lower: .* given -0.1"),
         ({"layer": {"key": "x", "upper": 1.1}}, "layer.upper: .* given 1.1"),
         ({"traffic": 101}, "traffic: .* given 101"),

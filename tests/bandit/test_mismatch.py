@@ -9,7 +9,7 @@ import interrupted
 import numpy as np
 import pytest
 
-from bandit import Engine
+from bandit import Engine, split
 from bandit.evidence import Evidence
 from bandit.running import load
 from bandit.statistics.sample_ratio import THRESHOLD
@@ -225,8 +225,8 @@ def test_the_sums_by_epoch_are_those_of_the_log(clock, eligible):
             engine.reward(decision.id, float(step % 3 == 0 and decision.variant == "a"))
         engine._journal.flush()
         with engine.reading() as reader:
-            evidence = Evidence(reader, load(*reader.experiment("x")))
-            by_draw, by_epoch = evidence.draws(), evidence.draws_by_epoch()
+            running = load(*reader.experiment("x"))
+            by_draw, by_epoch = Evidence(reader, running).draws(), split.by_epoch(reader, running)
             rows = [
                 (trial.head.epoch, trial.head.variant, json.loads(trial.probabilities)) for trial in reader.trials(1)
             ]

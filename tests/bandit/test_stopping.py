@@ -108,6 +108,19 @@ def test_a_variant_that_is_left_alone_has_not_won(engine, clock, rule):
     assert engine.get("x").conclusion.winner == "b"
 
 
+def test_without_statistics_it_ends_without_a_winner(engine, clock):
+    engine.settings.update({"enable_statistical_analysis": False})
+    found = run(
+        engine, clock, {"significance": True, "p_best": 0.95, "expected_loss": 0.01}, {"control": 0.5, "b": 0.2}
+    )
+    assert found.conclusion is None
+    engine.update("x", {"stopping": {"p_best": 0.95, "units": 1000, "then": "complete"}})
+    tick(engine, clock, 4000.0)
+    found = engine.get("x")
+    assert (found.status, found.conclusion.rule, found.conclusion.winner) == ("completed", "units", None)
+    assert "switched off" in found.stop_reason
+
+
 def test_new_rules_judge_anew(engine, clock):
     run(engine, clock, {"units": 100}, {"control": 0.3, "b": 0.3})
     assert engine.get("x").conclusion is not None

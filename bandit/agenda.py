@@ -16,7 +16,6 @@ from bandit.running import Running
 from bandit.trips import watch
 
 MOST_AT_ONCE = 100
-EVERYTHING = 1 << 62
 
 Duty = Callable[[Memory, Running, float], float | None]
 """Does what is due for an experiment by `now`, and returns when it wants to be called next; None for never.
@@ -58,13 +57,12 @@ def attend(memory: Memory, now: float) -> bool:
         memory: Of the engine.
         now: Seconds since 1970.
     """
-    awake = memory.store.reader().awake
-    until = now
+    reader, until = memory.store.reader(), now
     if now < memory.attended_at - 1.0:  # the clock was set back, or may have been before this process began
         until = math.inf  # what somebody wants to be called at may be far away now
-        memory.batch.wakes.update(dict.fromkeys(awake(until, EVERYTHING), 0.0))
+        memory.batch.wakes.update(dict.fromkeys(reader.alive(), 0.0))
     memory.attended_at = now
-    numbers = awake(until, MOST_AT_ONCE)
+    numbers = reader.awake(until, MOST_AT_ONCE)
     for number in numbers:
         waiting = memory.batch.wakes.get(number, 0.0)
         if waiting is not None and waiting <= now:

@@ -127,7 +127,7 @@ class CompiledFlag:
                 if key not in known:
                     other = find(key)
                     found = None if other is None else other.evaluate(attributes, unit, now, find, known)
-                    known[key] = None if found is None else found.variant
+                    known[key] = None if found is None or found.reason == "DISABLED" else found.variant
                 if known[key] != variant:
                     return unmet
         if self._overrides and (override := self._overrides.get(unit or "")):

@@ -67,7 +67,7 @@ class Rule(Scheduled):
 
 
 class Prerequisite(Model):
-    """Another flag that must serve a variant before a flag looks at its own rules."""
+    """Another flag that must serve a variant before a flag looks at its own rules; one that is off serves none."""
 
     flag: Key
     variant: Key

@@ -15,6 +15,8 @@ from bandit.store import ExperimentRow, Reader, Standing
 NAME = "split"
 PART, SOONEST, LATEST = 20.0, 60.0, 3600.0
 """Looks are a part of the experiment's age apart, within these seconds, so that their number stays small."""
+GOLDEN = 0.6180339887
+"""Multiples of it, modulo 1, lie as evenly as can be."""
 
 
 def review(memory: Memory, running: Running, now: float) -> float | None:
@@ -25,6 +27,8 @@ def review(memory: Memory, running: Running, now: float) -> float | None:
     ended = experiment.ended_at
     wait = min(max((now - experiment.started_at) / PART, SOONEST), LATEST)
     last = memory.looked.get(running.id)
+    if last is None and ended is None and wait > SOONEST:  # those of a store that was just opened take their turns
+        last = memory.looked[running.id] = now - wait * (running.id * GOLDEN % 1.0)
     if last is None or not 0.0 <= now - last < wait or (ended is not None and last < ended):
         memory.reviews.add((experiment.key, NAME))
         last = memory.looked[running.id] = now

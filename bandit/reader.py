@@ -121,6 +121,10 @@ class SQLiteReader:
         sql = "SELECT id FROM experiments WHERE wake_at <= ? ORDER BY wake_at LIMIT ?"
         return [row[0] for row in self._read(sql, (now, most))]
 
+    def alive(self) -> list[int]:
+        sql = "SELECT id FROM experiments WHERE wake_at IS NOT NULL OR status IN ('running', 'paused')"
+        return [row[0] for row in self._read(sql)]
+
     def documents(self, kind: str) -> list[Document]:
         sql = "SELECT kind, key, body FROM documents WHERE kind = ? AND body IS NOT NULL ORDER BY key"
         return [Document(*row) for row in self._read(sql, (kind,))]

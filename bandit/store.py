@@ -335,6 +335,9 @@ class Reader(Protocol):
     def awake(self, now: float, most: int) -> list[int]:
         """Experiments that want to be looked at by `now`, the earliest first, `most` at most."""
 
+    def alive(self) -> list[int]:
+        """Experiments that something may be due for, be it by a rule that is newer than they are."""
+
     def documents(self, kind: str) -> list[Document]:
         """All documents of a kind that were not removed, by key."""
 

@@ -113,6 +113,8 @@ def test_prerequisites_must_serve_their_variant():
         (compile_flag(key="p", rules=[rule("dutch", when=DUTCH)]), ("c", MATCH, {"rule": "all"})),
         (compile_flag(key="p"), unmet),
         (compile_flag(key="p", enabled=False, rules=[rule("all")]), unmet),
+        (compile_flag(key="p", default_variant="b"), ("c", MATCH, {"rule": "all"})),
+        (compile_flag(key="p", default_variant="b", enabled=False), unmet),
         (compile_flag(key="p", experiment="x"), unmet),
         (None, unmet),
     ):

@@ -2,6 +2,7 @@
 
 import json
 import random
+import sqlite3
 import subprocess
 import sys
 
@@ -148,6 +149,27 @@ def test_looks_are_a_part_of_its_age_apart_and_the_last_is_at_its_end(clock):
         engine.complete("x")
         engine.tick()
         assert [len(each) for each in told(engine)] == [1, 1]
+
+
+def test_after_a_start_old_experiments_take_their_turns(tmp_path, clock):
+    with Engine(tmp_path / "x.db", clock=clock, seed=1) as engine:
+        for number in range(40):
+            engine.create({**definition(), "key": f"x{number}"})
+            engine.start(f"x{number}")
+    with sqlite3.connect(tmp_path / "x.db") as database:  # as a version had them that knew of nothing due for them
+        database.execute("UPDATE experiments SET wake_at = NULL")
+    database.close()
+    clock.now += 30 * 86_400.0
+    looked = []
+    with Engine(tmp_path / "x.db", clock=clock, seed=1) as engine:
+        for _ in range(60):
+            engine.tick()
+            before = clock.now - 60.0
+            looked.append(sum(at > before for at in engine._memory.looked.values()))
+            clock.now += 60.0
+        assert len(engine._memory.looked) == 40
+    assert max(looked[1:]) <= 2
+    assert sum(looked) >= 40
 
 
 def test_statistics_that_are_off_tell_nothing(clock):

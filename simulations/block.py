@@ -63,8 +63,9 @@ def called(policy: Policy, study: Study) -> tuple[Any, ...]:
     """
     environment = type(study.environment)
     weights = type(policy).weights if reads_propensities(policy) else None
+    record = type(policy).record if study.feedback or not plain(policy) else None
     late = (see, wait) if study.feedback else (None, None)
-    return type(policy).select, weights, type(policy).record, environment.advance, environment.draw, *late
+    return type(policy).select, weights, record, environment.advance, environment.draw, *late
 
 
 def kernels(study: Study) -> dict[Any, Any]:
@@ -78,6 +79,11 @@ def kernels(study: Study) -> dict[Any, Any]:
 def reads_propensities(policy: Policy) -> bool:
     """Whether the policy learns from reward / propensity, so that each decision's exact probability is needed."""
     return policy.reads_propensities
+
+
+def plain(policy: Policy) -> bool:
+    """Whether `record` adds no more than all policies read, which the loop does by itself."""
+    return type(policy).record is Policy.record and not policy.contextual
 
 
 def run(block: Block) -> Played:
@@ -118,7 +124,7 @@ def _player(study: Study, policy: Policy) -> Player:
     settings = (
         environment.stationary,
         reads_propensities(policy),
-        type(policy).record is Policy.record and not policy.contextual,
+        plain(policy),
         1.0 if policy.half_life is None else 2.0 ** (-1.0 / policy.half_life),
         environment.origin,
     )

@@ -1,5 +1,6 @@
 """The one compiled loop: any policy against any environment, its kernels given as function pointers."""
 
+import functools
 import gc
 import math
 import threading
@@ -200,11 +201,11 @@ cache.keep(_play, play)
 _COMPILING = threading.Lock()
 
 
+@functools.cache
 def compiled() -> Callable[..., None]:
     """The loop as machine code: from the disk, or compiled now, once for all policies and environments."""
-    if not _play.signatures:
-        _play.compile(PLAY)
-        _play.disable_compile()
+    _play.compile(PLAY)
+    _play.disable_compile()
     # Not the dispatcher, which looks at the type of each argument first: that takes as long as a few hundred steps.
     loop: Callable[..., None] = _play.overloads[PLAY.args].entry_point
     return loop

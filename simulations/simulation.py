@@ -19,9 +19,9 @@ from simulations.study import study as checked
 
 STEPS_IN_BLOCK = 200_000
 """Decisions that are lost to an interruption at most; a fraction of a second."""
-SHARE = 16
+SHARE = 8
 """A block is at most this part of what is left, so that no core works long after the others have finished."""
-SMALLEST = 8
+SMALLEST = 4
 """But no less than this part of a whole block, whose beginning and end take a tenth of a millisecond."""
 MOST_POINTS = 200
 MOST_NUMBERS = 5e7

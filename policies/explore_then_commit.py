@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from policies.choice import NEGLIGIBLE, NOBODY, ahead, draw, share_greatest
+from policies.choice import NEGLIGIBLE, NOBODY, ahead, share_greatest, tied_before
 from policies.kernel import SELECT, WEIGHTS, Array, kernel
 from policies.policy import Policy
 from policies.statistics import COUNT, SUM
@@ -26,16 +26,20 @@ def explore_then_commit_weights(stats: Array, _context: Array, _t: float, params
 
 
 @kernel(SELECT)
-def explore_then_commit_select(stats: Array, context: Array, t: float, params: Array, rng: np.random.Generator) -> int:
+def explore_then_commit_select(
+    stats: Array, _context: Array, _t: float, params: Array, rng: np.random.Generator
+) -> int:
     """One draw from the weights."""
     leader = NOBODY
     for arm in range(stats.shape[0]):
         leader = ahead(leader, arm, explore_then_commit_index(stats[arm], params[0]))
-    selected, _, ties = leader
+    selected, greatest, ties = leader
     if ties > 1:
-        probabilities = np.empty(stats.shape[0])
-        explore_then_commit_weights(stats, context, t, params, probabilities)
-        return draw(probabilities, rng)
+        before = tied_before(ties, rng)
+        for arm in range(selected, stats.shape[0]):
+            before -= explore_then_commit_index(stats[arm], params[0]) == greatest
+            if before < 0:
+                return arm
     return selected
 
 

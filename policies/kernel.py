@@ -1,7 +1,7 @@
 """How a function becomes a kernel: the signatures and the one decorator that compiles.
 
-This module, `policies.part`, `policies.address`, by which loops call kernels, and `policies.cache`, which keeps the
-machine code, are all that knows the compiler.
+This module, `policies.part`, `policies.room`, `policies.address`, by which loops call kernels, and `policies.cache`,
+which keeps the machine code, are all that knows the compiler.
 """
 
 import inspect

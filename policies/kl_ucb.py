@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from policies.choice import NEGLIGIBLE, NOBODY, ahead, draw, share_greatest
+from policies.choice import NEGLIGIBLE, NOBODY, ahead, share_greatest, tied_before
 from policies.kernel import SELECT, WEIGHTS, Array, kernel
 from policies.policy import Policy
 from policies.statistics import COUNT, SUM
@@ -69,16 +69,18 @@ def kl_ucb_weights(stats: Array, _context: Array, t: float, params: Array, out: 
 
 
 @kernel(SELECT)
-def kl_ucb_select(stats: Array, context: Array, t: float, params: Array, rng: np.random.Generator) -> int:
+def kl_ucb_select(stats: Array, _context: Array, t: float, params: Array, rng: np.random.Generator) -> int:
     """The arm with the greatest index; one of them at random where several tie."""
     level, leader = greatest_divergence(t, params[0]), NOBODY
     for arm in range(stats.shape[0]):
         leader = ahead(leader, arm, kl_ucb_bound(stats[arm], level))
-    selected, _, ties = leader
+    selected, greatest, ties = leader
     if ties > 1:
-        probabilities = np.empty(stats.shape[0])
-        kl_ucb_weights(stats, context, t, params, probabilities)
-        return draw(probabilities, rng)
+        before = tied_before(ties, rng)
+        for arm in range(selected, stats.shape[0]):
+            before -= kl_ucb_bound(stats[arm], level) == greatest
+            if before < 0:
+                return arm
     return selected
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from policies.choice import NEGLIGIBLE, NOBODY, ahead, draw, share_greatest
+from policies.choice import NEGLIGIBLE, NOBODY, ahead, share_greatest, tied_before
 from policies.kernel import SELECT, WEIGHTS, Array, kernel
 from policies.policy import Policy
 from policies.statistics import COUNT, SUM
@@ -40,16 +40,18 @@ def moss_weights(stats: Array, _context: Array, t: float, params: Array, out: Ar
 
 
 @kernel(SELECT)
-def moss_select(stats: Array, context: Array, t: float, params: Array, rng: np.random.Generator) -> int:
+def moss_select(stats: Array, _context: Array, t: float, params: Array, rng: np.random.Generator) -> int:
     """The arm with the greatest index; one of them at random where several tie."""
     trials, leader = due(t, stats.shape[0], params[1]), NOBODY
     for arm in range(stats.shape[0]):
         leader = ahead(leader, arm, moss_index(stats[arm], trials, params[0]))
-    selected, _, ties = leader
+    selected, greatest, ties = leader
     if ties > 1:
-        probabilities = np.empty(stats.shape[0])
-        moss_weights(stats, context, t, params, probabilities)
-        return draw(probabilities, rng)
+        before = tied_before(ties, rng)
+        for arm in range(selected, stats.shape[0]):
+            before -= moss_index(stats[arm], trials, params[0]) == greatest
+            if before < 0:
+                return arm
     return selected
 
 

@@ -6,9 +6,10 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from policies.choice import NEGLIGIBLE, NOBODY, ahead, draw, share_greatest
+from policies.choice import NEGLIGIBLE, NOBODY, ahead, share_greatest, tied_before
 from policies.kernel import SELECT, WEIGHTS, Array, kernel
 from policies.policy import Policy
+from policies.room import SIZE, room
 from policies.statistics import COUNT, SQUARES, SUM
 
 
@@ -16,10 +17,9 @@ from policies.statistics import COUNT, SQUARES, SUM
 def ucb1_index(row: Array, logarithm: float, exploration: float) -> float:
     """Mean + exploration * sqrt(ln t / count), from an arm's sums; infinite before its first trial."""
     count = row[COUNT]
-    if count <= NEGLIGIBLE:
-        return np.inf
     share = 1.0 / count  # once, because a division takes as long as all the rest
-    return float(row[SUM] * share + exploration * math.sqrt(logarithm * share))
+    index = row[SUM] * share + exploration * math.sqrt(logarithm * share)
+    return float(index) if count > NEGLIGIBLE else np.inf
 
 
 @kernel
@@ -43,16 +43,23 @@ def ucb1_weights(stats: Array, _context: Array, t: float, params: Array, out: Ar
 
 
 @kernel(SELECT)
-def ucb1_select(stats: Array, context: Array, t: float, params: Array, rng: np.random.Generator) -> int:
+def ucb1_select(stats: Array, _context: Array, t: float, params: Array, rng: np.random.Generator) -> int:
     """The arm with the greatest index; one of them at random where several tie."""
-    logarithm, leader = math.log(max(t, 1.0)), NOBODY
-    for arm in range(stats.shape[0]):
-        leader = ahead(leader, arm, ucb1_index(stats[arm], logarithm, params[0]))
-    selected, _, ties = leader
+    logarithm, leader, indices = math.log(max(t, 1.0)), NOBODY, room()
+    for first in range(0, stats.shape[0], SIZE):
+        several = min(stats.shape[0] - first, SIZE)
+        # In a loop of their own, in which the processor divides and takes roots for four arms or more at a time.
+        for i in range(several):
+            indices[i] = ucb1_index(stats[first + i], logarithm, params[0])
+        for i in range(several):
+            leader = ahead(leader, first + i, indices[i])
+    selected, greatest, ties = leader
     if ties > 1:
-        probabilities = np.empty(stats.shape[0])
-        ucb1_weights(stats, context, t, params, probabilities)
-        return draw(probabilities, rng)
+        before = tied_before(ties, rng)
+        for arm in range(selected, stats.shape[0]):
+            before -= ucb1_index(stats[arm], logarithm, params[0]) == greatest
+            if before < 0:
+                return arm
     return selected
 
 
@@ -66,16 +73,18 @@ def ucb1_tuned_weights(stats: Array, _context: Array, t: float, _params: Array, 
 
 
 @kernel(SELECT)
-def ucb1_tuned_select(stats: Array, context: Array, t: float, params: Array, rng: np.random.Generator) -> int:
+def ucb1_tuned_select(stats: Array, _context: Array, t: float, _params: Array, rng: np.random.Generator) -> int:
     """The arm with the greatest index; one of them at random where several tie."""
     logarithm, leader = math.log(max(t, 1.0)), NOBODY
     for arm in range(stats.shape[0]):
         leader = ahead(leader, arm, ucb1_tuned_index(stats[arm], logarithm))
-    selected, _, ties = leader
+    selected, greatest, ties = leader
     if ties > 1:
-        probabilities = np.empty(stats.shape[0])
-        ucb1_tuned_weights(stats, context, t, params, probabilities)
-        return draw(probabilities, rng)
+        before = tied_before(ties, rng)
+        for arm in range(selected, stats.shape[0]):
+            before -= ucb1_tuned_index(stats[arm], logarithm) == greatest
+            if before < 0:
+                return arm
     return selected
 
 

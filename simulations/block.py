@@ -1,5 +1,6 @@
 """A block of replications: the unit of work, the same on a thread, in a process and on a cluster."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -56,6 +57,16 @@ def generator(seed: int, replication: int, stream: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(replication, stream))))
 
 
+class _Own(threading.local):
+    """A thread's three generators: compiled code takes thirty microseconds to get to know a new one."""
+
+    def __init__(self) -> None:
+        self.streams = [np.random.Generator(np.random.PCG64(0)) for _ in STREAMS]
+
+
+_OWN = _Own()
+
+
 def called(policy: Policy, study: Study) -> tuple[Any, ...]:
     """The compiled functions that the loop calls, in the order of `loop.CALLED`; None for those that it never calls.
 
@@ -63,8 +74,9 @@ def called(policy: Policy, study: Study) -> tuple[Any, ...]:
     """
     environment = type(study.environment)
     weights = type(policy).weights if reads_propensities(policy) else None
+    record = type(policy).record if study.feedback or not plain(policy) else None
     late = (see, wait) if study.feedback else (None, None)
-    return type(policy).select, weights, type(policy).record, environment.advance, environment.draw, *late
+    return type(policy).select, weights, record, environment.advance, environment.draw, *late
 
 
 def kernels(study: Study) -> dict[Any, Any]:
@@ -78,6 +90,11 @@ def kernels(study: Study) -> dict[Any, Any]:
 def reads_propensities(policy: Policy) -> bool:
     """Whether the policy learns from reward / propensity, so that each decision's exact probability is needed."""
     return policy.reads_propensities
+
+
+def plain(policy: Policy) -> bool:
+    """Whether `record` adds no more than all policies read, which the loop does by itself."""
+    return type(policy).record is Policy.record and not policy.contextual
 
 
 def run(block: Block) -> Played:
@@ -94,11 +111,10 @@ def run(block: Block) -> Played:
     shape = (len(players), replications, len(grid))
     regret, best = np.zeros(shape), np.zeros(shape, np.int64)
     allocation = np.zeros((len(players), len(grid), arms), np.int64)
-    streams = [generator(study.seed, block.first, stream) for stream in STREAMS]
+    streams = _OWN.streams
     for index in range(replications):
         begins = [generator(study.seed, block.first + index, stream).bit_generator.state for stream in STREAMS]
         for number, player in enumerate(players):
-            # The same three generators all along: compiled code takes thirty microseconds to get to know a new one.
             for stream, state in zip(streams, begins, strict=True):
                 stream.bit_generator.state = state
             player(grid, regret[number, index], best[number, index], allocation[number], *streams)
@@ -118,7 +134,7 @@ def _player(study: Study, policy: Policy) -> Player:
     settings = (
         environment.stationary,
         reads_propensities(policy),
-        type(policy).record is Policy.record and not policy.contextual,
+        plain(policy),
         1.0 if policy.half_life is None else 2.0 ** (-1.0 / policy.half_life),
         environment.origin,
     )

@@ -1,5 +1,6 @@
 """The one compiled loop: any policy against any environment, its kernels given as function pointers."""
 
+import functools
 import gc
 import math
 import threading
@@ -18,7 +19,7 @@ from policies.choice import draw as drawn
 from policies.kernel import RECORD, SELECT, WEIGHTS, Array, kernel
 from policies.record import add_trial
 from simulations.late import SEE, WAIT
-from simulations.pending import DUE, FIELDS, grown
+from simulations.pending import DUE, FIELDS, grown, nothing
 from simulations.signatures import ADVANCE, DRAW
 
 CHUNK = 1024
@@ -92,8 +93,9 @@ def play(
     Args:
         addresses: Where the functions are, in the order of `CALLED`: the policy's kernels that draw an arm, that write
             their probabilities (used instead where `exact`, and never else) and that add a rewarded decision to the
-            sums; the environment's kernels for the expected rewards of a step and for a reward; what is done with
-            rewards that are not seen at once, called only where there is `feedback`.
+            sums (never called where `plain`, but for rewards that are not seen at once); the environment's kernels for
+            the expected rewards of a step and for a reward; what is done with rewards that are not seen at once, called
+            only where there is `feedback`.
         params: What the policy's kernels read.
         world: What the environment's kernels read.
         feedback: When rewards are seen, shape (wrappers, 2); see `simulations.feedback`.
@@ -112,11 +114,12 @@ def play(
         world_rng: Feeds the world and the delays, so that they are the same for every policy of a replication.
         reward_rng: Feeds the rewards.
     """
-    select, record = select_at(addresses[0]), record_at(addresses[2])
-    advance, draw = advance_at(addresses[3]), draw_at(addresses[4])
+    select, advance, draw = select_at(addresses[0]), advance_at(addresses[3]), draw_at(addresses[4])
     arms = stats.shape[0]
-    means, probabilities, counts = np.empty(arms), np.empty(arms), np.zeros(arms, np.int64)
-    entries, order = np.empty((CHUNK, FIELDS + context.shape[0])), np.arange(CHUNK)
+    means, probabilities, counts = np.empty(arms), np.empty(arms), np.empty(arms, np.int64)
+    for arm in range(arms):
+        counts[arm] = 0
+    entries, order = nothing(CHUNK, FIELDS + context.shape[0])
     # What the kernels are called with: see `policies.address`.
     sums, given, features, model = place(stats), place(params), place(context), place(world)
     deciding, happening, rewarding = place(policy_rng), place(world_rng), place(reward_rng)
@@ -174,7 +177,7 @@ def play(
                     if plain:
                         add_trial(stats[arm], reward, propensity, 1.0)
                     else:
-                        record(sums, features, arm, reward, propensity, 1.0, given)
+                        record_at(addresses[2])(sums, features, arm, reward, propensity, 1.0, given)
                     trials += 1.0
                     continue
                 waiting += wait_at(addresses[6])(
@@ -198,11 +201,11 @@ cache.keep(_play, play)
 _COMPILING = threading.Lock()
 
 
+@functools.cache
 def compiled() -> Callable[..., None]:
     """The loop as machine code: from the disk, or compiled now, once for all policies and environments."""
-    if not _play.signatures:
-        _play.compile(PLAY)
-        _play.disable_compile()
+    _play.compile(PLAY)
+    _play.disable_compile()
     # Not the dispatcher, which looks at the type of each argument first: that takes as long as a few hundred steps.
     loop: Callable[..., None] = _play.overloads[PLAY.args].entry_point
     return loop

@@ -77,7 +77,7 @@ def test_an_edit_of_another_file_of_the_package_is_noticed(project):
     assert where.startswith(str(project.folder))
     assert (hits, out) == ("0", ["0.25", "0.75"])
     assert project.run("greedy.py")[1:] == ["1", "0.25", "0.75"]
-    project.edit("policies/choice.py", "greatest = values.max()", "greatest = values.min()")
+    project.edit("policies/choice.py", "if values[arm] == greatest", "if values[arm] != greatest")
     assert project.run("greedy.py")[1:] == ["0", "0.75", "0.25"]
     assert len(list(project.kernels().iterdir())) == 2
 

@@ -2,10 +2,29 @@
 
 import math
 
+import numba
 import numpy as np
 import pytest
+from scipy.stats import chisquare
 
 from policies import Exp3, ExploreThenCommit, SuccessiveElimination, TopTwoThompson
+from policies.best import best_beta
+from policies.beta_posterior import posteriors
+from policies.top_two_thompson import challengers, drawn_challenger
+
+
+@pytest.fixture(scope="module")
+def drawn_challengers():
+    """How often each arm is drawn: `drawn_challengers(stats, params, leader, rng, draws)`."""
+
+    @numba.njit
+    def run(stats, params, leader, rng, draws):
+        counts = np.zeros(stats.shape[0], np.int64)
+        for _ in range(draws):
+            counts[drawn_challenger(stats, params, leader, rng)] += 1
+        return counts
+
+    return run
 
 
 def rows(*arms):
@@ -83,3 +102,31 @@ def test_exp3_keeps_its_bound(implicit, play):
         regrets = [play(policy, means, horizon, seed) for seed in range(50)]
         assert np.mean(regrets) + 4 * np.std(regrets) / math.sqrt(50) < bound
         assert np.mean(regrets) < 0.4 * 2 / 3 * 0.2 * horizon
+
+
+@pytest.mark.parametrize(
+    ("stats", "leader"),
+    [
+        (rows((100, 10), (102, 20), (120, 30), (130, 50)), 0),
+        (rows((100, 10), (102, 20), (120, 30), (130, 50)), 3),
+        (rows((20_000, 6_000), (18_000, 5_000), (20_000, 5_600)), 0),
+        (rows((1_000, 300), (800, 200), (900, 210), (30, 4), (10, 0)), 0),
+        (rows((5_000, 5_000), (3, 3), (3, 2)), 0),
+        (rows((1e6, 9e5), (100, 1), (100, 2)), 0),
+        (rows((0, 0), (0, 0), (0, 0)), 1),
+    ],
+)
+@pytest.mark.parametrize("prior", [1, 0.2])
+def test_top_two_draws_challengers_however_unlikely_they_are(stats, leader, prior, drawn_challengers):
+    """The quadrature tells how often: probabilities that an arm is the best go down to 1e-13 here."""
+    stats, params = np.array(stats, dtype=float), TopTwoThompson(prior_successes=prior, prior_failures=prior)
+    params = params.parameters(np.ones(len(stats)))
+    best, expected = np.empty(len(stats)), np.empty(len(stats))
+    a, b = posteriors(stats, params)
+    best_beta(a, b, best)
+    challengers(stats, params, best, leader, expected)
+    drawn = drawn_challengers(stats, params, leader, np.random.default_rng(5), 50_000)
+    assert not drawn[expected == 0].any()
+    often = 50_000 * expected > 5
+    drawn, expected = np.append(drawn[often], drawn[~often].sum()), np.append(expected[often], expected[~often].sum())
+    assert chisquare(drawn[expected > 0], 50_000 * expected[expected > 0]).pvalue > 1e-3

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import rel_entr
-from scipy.stats import beta
+from scipy.stats import beta, chisquare
 
 from policies import KLUCB, MOSS, UCB1, BayesUCB, EpsilonGreedy, Softmax, UCB1Tuned
 from policies.kl_ucb import kl_ucb_index
@@ -108,3 +108,17 @@ def test_regret(policy, regret, error, play):
     """Bernoulli means .1 to .9, T = 10,000: by an independent program, 200 runs."""
     regrets = [play(policy, np.arange(1, 10) / 10, 10_000, seed) for seed in range(200)]
     assert abs(np.mean(regrets) - regret) < 4 * np.hypot(np.std(regrets) / np.sqrt(len(regrets)), error)
+
+
+def test_ucb1_among_many_arms(count):
+    """Arms are looked at some at a time: the greatest index may lie anywhere, and those that tie anywhere else."""
+    for tied in ([0, 31, 32, 74], [73], [40, 41]):
+        stats = np.zeros((75, 4))
+        stats[:, 0] = 100 + np.arange(75) % 7
+        stats[:, 1] = 30.0
+        stats[tied, :2] = 50, 20
+        params = UCB1().parameters(np.full(75, 1 / 75))
+        drawn = count(UCB1(), stats, params, 10_000)
+        assert list(np.flatnonzero(drawn)) == tied
+        assert len(tied) == 1 or chisquare(drawn[tied]).pvalue > 1e-3
+        assert weights(UCB1(), stats[:, :2]) == [(arm in tied) / len(tied) for arm in range(75)]

@@ -135,6 +135,11 @@ def test_numbers_do_not_depend_on_threads_processes_or_blocks(monkeypatch):
             same(run(threads), expected)
     with ProcessPoolExecutor(1) as processes:
         same(run(processes), expected)
+    several = simulate(["thompson_beta"], BERNOULLI, horizon=5_000, replications=300, seed=7).study
+    sizes = [block.last - block.first for block in blocks(several)]
+    assert sum(sizes) == 300
+    assert sizes == sorted(sizes, reverse=True)
+    assert (sizes[0], min(sizes[:-1])) == (37, 10)
     monkeypatch.setattr("simulations.simulation.STEPS_IN_BLOCK", 1)
     assert len(blocks(expected.study)) == 30
     same(run(), expected)

@@ -22,7 +22,7 @@ from simulations.study import study
 MEANS = [0.1] * 9 + [0.2]
 HORIZON = 10_000
 REPLICATIONS = 20
-REPEATS = 5
+REPEATS = 15
 COMMAND = (
     "simulate --policy thompson_beta --policy ucb1 --means .1,.1,.2 --horizon 10000 --replications 1000 --seed 1 --out"
 )
@@ -35,22 +35,27 @@ for policy in ("fixed", sys.argv[1]):
     print(loop.prepare(kernels(study({"policies": policy, "environment": "bernoulli:means=.1/.2"}))))
 """
 
-Rates = dict[str, float]
+Rates = dict[str, list[float]]
 
 
 def rates(
     runs: dict[str, tuple[Callable[[], object], int]], repeats: int, clock: Callable[[], float] = time.process_time
 ) -> Rates:
-    """Steps a second of runs with their numbers of steps: medians of runs that take turns, of the processor's time."""
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    """Steps a second of runs with their numbers of steps, by the processor's time: a number for each of their turns."""
+    found: Rates = {name: [] for name in runs}
     for run, _ in runs.values():
         run()
     for _ in range(repeats):
-        for name, (run, _) in runs.items():
+        for name, (run, steps) in runs.items():
             begun = clock()
             run()
-            seconds[name].append(clock() - begun)
-    return {name: steps / statistics.median(seconds[name]) for name, (_, steps) in runs.items()}
+            found[name].append(steps / (clock() - begun))
+    return found
+
+
+def ratio(found: Rates, name: str, peer: str) -> float:
+    """The median over turns of how much faster one is: whatever slows the machine down for a while slows both."""
+    return statistics.median(one / other for one, other in zip(found[name], found[peer], strict=True))
 
 
 def ours(policy: str, threads: int = 1, replications: int = REPLICATIONS) -> tuple[Callable[[], object], int]:
@@ -90,11 +95,17 @@ def by_hand(loop: Callable[..., float]) -> tuple[Callable[[], object], int]:
 def beside_peers() -> Rates:
     from river import bandit, proba
 
-    runs = {policy: ours(policy) for policy in ("thompson_beta", "ucb1", "epsilon_greedy", "kl_ucb")}
-    runs["inlined Thompson"], runs["inlined UCB1"] = by_hand(inlined.thompson), by_hand(inlined.ucb1)
-    runs["river Thompson"] = river(lambda: bandit.ThompsonSampling(reward_obj=proba.Beta(), seed=1))
-    runs["river UCB"] = river(lambda: bandit.UCB(delta=1, seed=1))
-    runs["river epsilon-greedy"] = river(lambda: bandit.EpsilonGreedy(epsilon=0.1, decay=0.0, seed=1))
+    runs = {
+        "epsilon_greedy": ours("epsilon_greedy"),
+        "river epsilon-greedy": river(lambda: bandit.EpsilonGreedy(epsilon=0.1, decay=0.0, seed=1)),
+        "ucb1": ours("ucb1"),
+        "river UCB": river(lambda: bandit.UCB(delta=1, seed=1)),
+        "inlined UCB1": by_hand(inlined.ucb1),
+        "thompson_beta": ours("thompson_beta"),
+        "river Thompson": river(lambda: bandit.ThompsonSampling(reward_obj=proba.Beta(), seed=1)),
+        "inlined Thompson": by_hand(inlined.thompson),
+        "kl_ucb": ours("kl_ucb"),
+    }
     return rates(runs, REPEATS)
 
 
@@ -132,12 +143,13 @@ def figures() -> Iterator[Figure]:
         ("thompson_beta", "inlined Thompson", 0.5),
         ("ucb1", "inlined UCB1", 0.7),
     ):
-        ratio = found[policy] / found[peer]
-        yield Figure(f"simulated steps a second, {policy}", ratio, "x", least, least=True, peer=peer)
-    yield Figure("simulated steps a second, thompson_beta", found["thompson_beta"] / 1e6, "million")
+        faster = ratio(found, policy, peer)
+        yield Figure(f"simulated steps a second, {policy}", faster, "x", least, least=True, peer=peer)
+    millions = statistics.median(found["thompson_beta"]) / 1e6
+    yield Figure("simulated steps a second, thompson_beta", millions, "million")
     if cores() > 1:
-        threads = rates({str(count): ours("thompson_beta", count, 200) for count in (1, 2)}, 5, time.perf_counter)
-        yield Figure("the same on two threads", threads["2"] / threads["1"], "x", 1.8, least=True, peer="one")
+        threads = rates({str(count): ours("thompson_beta", count, 200) for count in (1, 2)}, 7, time.perf_counter)
+        yield Figure("the same on two threads", ratio(threads, "2", "1"), "x", 1.8, least=True, peer="one")
     compiled = {policy: first_use(policy) for policy in ("thompson_beta", "top_two_thompson", "ucb1")}
     yield Figure("first simulation: the loop compiles", statistics.median(loop for loop, _ in compiled.values()), "s")
     for policy, (_, own) in compiled.items():

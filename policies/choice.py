@@ -20,16 +20,22 @@ def mean_reward(row: Array) -> float:
 
 
 @kernel
+def untried(stats: Array) -> int:
+    """How many arms are without a trial."""
+    arms = 0
+    for arm in range(stats.shape[0]):
+        arms += stats[arm, COUNT] <= NEGLIGIBLE
+    return arms
+
+
+@kernel
 def untried_first(stats: Array, out: Array) -> bool:
     """Share everything among the arms without a trial; False, and nothing written, where every arm has been tried."""
-    untried = 0
-    for arm in range(stats.shape[0]):
-        if stats[arm, COUNT] <= NEGLIGIBLE:
-            untried += 1
-    if untried == 0:
+    without = untried(stats)
+    if without == 0:
         return False
     for arm in range(stats.shape[0]):
-        out[arm] = 1.0 / untried if stats[arm, COUNT] <= NEGLIGIBLE else 0.0
+        out[arm] = 1.0 / without if stats[arm, COUNT] <= NEGLIGIBLE else 0.0
     return True
 
 

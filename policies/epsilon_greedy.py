@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from policies.choice import NOBODY, ahead, mean_reward, share_greatest, tied_before, untried_first
+from policies.choice import NOBODY, ahead, mean_reward, share_greatest, tied_before, untried, untried_first
 from policies.kernel import SELECT, WEIGHTS, Array, kernel
 from policies.policy import Policy
 
@@ -26,12 +26,12 @@ def epsilon_greedy_weights(stats: Array, _context: Array, _t: float, params: Arr
 @kernel(SELECT)
 def epsilon_greedy_select(stats: Array, _context: Array, _t: float, params: Array, rng: np.random.Generator) -> int:
     """The arm with the greatest mean, one of them at random where several tie or, at random, any arm."""
+    if rng.random() < params[0] and untried(stats) == 0:
+        return int(rng.random() * stats.shape[0])
     leader = NOBODY
     for arm in range(stats.shape[0]):
         leader = ahead(leader, arm, mean_reward(stats[arm]))
     selected, greatest, ties = leader
-    if greatest < np.inf and rng.random() < params[0]:
-        return int(rng.random() * stats.shape[0])
     if ties > 1:
         before = tied_before(ties, rng)
         for arm in range(selected, stats.shape[0]):

@@ -80,7 +80,8 @@ def fitting(environment):
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_policy_decides_as_in_a_loop_written_plainly(environment):
-    policies = [*fitting(environment), "epsilon_greedy:half_life=10"]
+    # One that forgets, and has no ties: which of two sums that fade is the greater may be a matter of rounding.
+    policies = [*fitting(environment), "softmax:half_life=10"]
     policies = [name for name in policies if not getattr(POLICIES.get(name), "reads_propensities", False)]
     outcome = simulate(policies, environment, horizon=60, replications=2, seed=3)
     assert list(outcome.grid) == list(range(1, 61))

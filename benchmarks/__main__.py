@@ -3,12 +3,13 @@
 import json
 import platform
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
-from importlib import import_module
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
 
-from benchmarks.figures import Figure, table
+from benchmarks.figures import Figure, measured, table
 
 PARTS = (
     "weights",
@@ -45,7 +46,9 @@ def main(parts: list[str]) -> None:
     figures: list[Figure] = []
     for part in parts or PARTS:
         print(f"measuring {part} ...", file=sys.stderr, flush=True)
-        figures += import_module(f"benchmarks.{part}").figures()
+        # Alone in a process, so that none pays for what another has loaded and left behind.
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
+            figures += alone.submit(measured, part).result()
     print(f"{when}\n\n{table(figures)}")
     peers = {name: version(name) for name in PEERS}
     document = {"when": when, "versions": peers, "figures": [figure.json() for figure in figures]}

@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from typing import Any
 
 
@@ -31,6 +32,11 @@ class Figure:
 
     def json(self) -> dict[str, Any]:
         return {**asdict(self), "met": self.met}
+
+
+def measured(part: str) -> list[Figure]:
+    """What a part of the benchmarks finds."""
+    return list(import_module(f"benchmarks.{part}").figures())
 
 
 def table(figures: Sequence[Figure]) -> str:

@@ -148,7 +148,7 @@ def figures() -> Iterator[Figure]:
     millions = statistics.median(found["thompson_beta"]) / 1e6
     yield Figure("simulated steps a second, thompson_beta", millions, "million")
     if cores() > 1:
-        threads = rates({str(count): ours("thompson_beta", count, 200) for count in (1, 2)}, 7, time.perf_counter)
+        threads = rates({str(count): ours("thompson_beta", count, 200) for count in (1, 2)}, REPEATS, time.perf_counter)
         yield Figure("the same on two threads", ratio(threads, "2", "1"), "x", 1.8, least=True, peer="one")
     compiled = {policy: first_use(policy) for policy in ("thompson_beta", "top_two_thompson", "ucb1")}
     yield Figure("first simulation: the loop compiles", statistics.median(loop for loop, _ in compiled.values()), "s")

@@ -164,7 +164,10 @@ def decode(text: str) -> int:
 
 
 class Ids:
-    """Ids that sort by time: microseconds since 1970 and 11 bits to spare, always above the last."""
+    """Ids that sort by time: microseconds since 1970 and 11 bits that count, always above the last.
+
+    They would do without the count, but not the tables that they are keys of: those look at the lowest bits first.
+    """
 
     __slots__ = ("last",)
 
@@ -173,9 +176,12 @@ class Ids:
 
     def next(self, now: float) -> int:
         """An id for a decision at `now` (seconds since 1970), greater than every id before."""
-        number = int(now * 1e6) << 11
-        self.last = number if number > self.last else self.last + 1
-        return self.last
+        last = self.last
+        number = (int(now * 1e6) << 11) + (last & 0x7FF) + 1
+        if number <= last:
+            number = last + 1
+        self.last = number
+        return number
 
 
 def _infinite(value: object, at: tuple[int | str, ...] = ()) -> Iterator[tuple[tuple[int | str, ...], float]]:

@@ -31,6 +31,7 @@ def log(
 ) -> DecisionRow:
     """Enters a decision into the batch; it counts from now on unless it is deferred or forced."""
     number = memory.ids.next(now)
+    context, attributes, token = request.context, request.attributes, request.idempotency_key
     exposed_at = None if request.defer or reason == FORCED else now
     row = _new(
         DecisionRow,
@@ -46,20 +47,20 @@ def log(
             exposed_at,
             None if head else exposed_at,
             mask,
-            None if request.context is None else to_json(request.context).decode(),
-            None if request.attributes is None else to_json(request.attributes).decode(),
+            None if context is None else to_json(context).decode(),
+            None if attributes is None else to_json(attributes).decode(),
             reason,
-            request.idempotency_key,
+            token,
         ),
     )
     memory.batch.decisions.append(row)
-    if request.context is not None or request.attributes is not None:
+    if context is not None or attributes is not None:
         # Kept by the store, and of no use in memory but for what rewards will need.
-        needed = covariate.kept(running.covariates, request.attributes) if running.covariates else None
+        needed = covariate.kept(running.covariates, attributes) if running.covariates else None
         row = row._replace(context=None, attributes=needed)
     memory.rows[number] = row
-    if request.idempotency_key is not None:
-        memory.answered[running.id, request.idempotency_key] = row
+    if token is not None:
+        memory.answered[running.id, token] = row
     return row
 
 

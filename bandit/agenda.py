@@ -61,7 +61,6 @@ def attend(memory: Memory, now: float) -> bool:
     if now < memory.attended_at - 1.0:  # the clock was set back, or may have been before this process began
         until = math.inf  # what somebody wants to be called at may be far away now
         memory.batch.wakes.update(dict.fromkeys(reader.alive(), 0.0))
-    memory.attended_at = now
     numbers = reader.awake(until, MOST_AT_ONCE)
     for number in numbers:
         waiting = memory.batch.wakes.get(number, 0.0)

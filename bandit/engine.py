@@ -96,7 +96,9 @@ class Engine(Deciding, Managing, Reporting):
         A server does this once a second. Any number of processes may: what is done is done in one transaction with the
         record of it, so that it happens once.
         """
+        now = self._clock()
         more = self._journal.run(_attend)
+        self._memory.attended_at = now  # only where it was kept; else all that may be due is looked at again
         self._journal.settle()
         for key, name in self._journal.run(agenda.reviews) if self._memory.reviews else ():
             review = agenda.REVIEWS[name]

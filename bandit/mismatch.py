@@ -29,9 +29,10 @@ def review(memory: Memory, running: Running, now: float) -> float | None:
     last = memory.looked.get(running.id)
     if last is None and ended is None and wait > SOONEST:  # those of a store that was just opened take their turns
         last = memory.looked[running.id] = now - wait * (running.id * GOLDEN % 1.0)
-    if last is None or not 0.0 <= now - last < wait or (ended is not None and last < ended):
+    if last is None or (not 0.0 <= now - last < wait if ended is None else last < ended):
         memory.reviews.add((experiment.key, NAME))
         last = memory.looked[running.id] = now
+        return last + wait  # of one that is over too: a crash before the look may not be the end of it
     return None if ended is not None else last + wait
 
 

@@ -15,6 +15,8 @@ RESOLVED = math.log(1e-7)
 """Least `tilts` at which challengers are told apart: a tenth of that bound is far above the quadrature's error."""
 ATTEMPTS = 10
 """Draws for a challenger from the posteriors, before it is drawn from tilted ones."""
+LEFT = 0.1
+"""What a tilt leaves of a posterior's parameter; of the smallest, half."""
 
 
 @kernel
@@ -30,8 +32,9 @@ def tilts(a: Array, b: Array, leader: int, tilt: Array, chance: Array) -> float:
         if arm != leader:
             trials = a[leader] + b[leader] + a[arm] + b[arm]
             pooling = (a[leader] * b[arm] - b[leader] * a[arm]) / trials
-            # No further than leaves one, or half, of a parameter: where less is left, draws scatter.
-            tilt[arm] = max(0.0, min(pooling, max(a[leader] - 1.0, a[leader] / 2), max(b[arm] - 1.0, b[arm] / 2)))
+            # No further than leaves a tenth, or half, of a parameter. Where less is left, draws scatter; where much
+            # more is, as of a leader with one success beside an arm with none in a million, they hardly ever cross.
+            tilt[arm] = max(0.0, min(pooling, max(a[leader] - LEFT, a[leader] / 2), max(b[arm] - LEFT, b[arm] / 2)))
             chance[arm] = _log_ratio(a[arm], b[arm], tilt[arm]) + _log_ratio(a[leader], b[leader], -tilt[arm])
             greatest = max(greatest, chance[arm])
     for arm in range(a.shape[0]):

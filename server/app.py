@@ -71,12 +71,12 @@ def _add(
     description: dict[str, Any],
     authorise: Authorise,
     most: int,
-    hold: Callable[[Environ], None] | None,
+    hold: Callable[[Environ, str], None] | None,
 ) -> None:
     def view(**keys: str) -> Response:
         environ = request.environ
         if hold is not None and RESPOND in environ:
-            hold(environ)
+            hold(environ, route.path)
         who = Actor() if route.scope == "public" else authorise(environ, route.scope, rechecked=route.rechecked)
         body = b"" if route.takes is None else read_body(environ, most)
         asked = {} if route.asks is None else dict(route.asks.model_validate(request.args.to_dict()))

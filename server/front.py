@@ -70,12 +70,13 @@ class Front:
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         """Answers as a WSGI application."""
-        hot = self._hot.get(environ["PATH_INFO"])
+        path: str = environ["PATH_INFO"]
+        hot = self._hot.get(path)
         if hot is None or environ["REQUEST_METHOD"] != "POST":
             return self._behind(environ, start_response)
         environ[STARTED] = time.perf_counter()
         if RESPOND in environ:
-            self.hold(environ)
+            self.hold(environ, path)
         try:
             before = enter(self._authorise(environ, "decide", rechecked=True))
             try:
@@ -84,24 +85,25 @@ class Front:
                 leave(before)
         except Exception as raised:
             result, error = None, raised
-        status, headers, body = self._answer(hot, environ, result, error)
+        status, headers, body = self._answer(path, environ, result, error)
         start_response("200 OK" if status == 200 else f"{status} {HTTPStatus(status).phrase}", headers)
         return [body]
 
-    def hold(self, environ: Environ) -> None:
+    def hold(self, environ: Environ, path: str) -> None:
         """Has a request answered as soon as it is kept, by its RESPOND, without a thread that waits for that.
 
         Args:
             environ: Of a request to one of the operations, whichever way it has come.
+            path: Of the operation; the request's may begin with more slashes, which Flask takes for one.
 
         Raises:
             AnsweredLater: Always.
         """
-        hot = self._hot[environ["PATH_INFO"]]
+        hot = self._hot[path]
         respond: Respond = environ[RESPOND]
 
         def then(result: Any, error: BaseException | None) -> None:
-            respond(*self._answer(hot, environ, result, error))
+            respond(*self._answer(path, environ, result, error))
 
         try:
             before = enter(self._authorise(environ, "decide", rechecked=True))
@@ -117,18 +119,17 @@ class Front:
         return hot.read(read_body(environ, self._most), environ.get("HTTP_IDEMPOTENCY_KEY"))
 
     def _answer(
-        self, hot: Hot, environ: Environ, result: Any, error: BaseException | None
+        self, path: str, environ: Environ, result: Any, error: BaseException | None
     ) -> tuple[int, list[tuple[str, str]], bytes]:
         """Status, headers and body, which are counted and, where they should, logged."""
         request_id = identify(environ)
         if error is None:
-            status, headers, body = 200, [("Content-Type", JSON)], hot.tell(result)
+            status, headers, body = 200, [("Content-Type", JSON)], self._hot[path].tell(result)
         else:
             status, headers, body = refuse(error, request_id)
             headers.append(("Content-Type", PROBLEM))
         headers += (("Content-Length", str(len(body))), ("X-Request-Id", request_id))
         seconds = time.perf_counter() - environ[STARTED]
-        path = environ["PATH_INFO"]
         self._metrics.request("POST", path, status, seconds)
         if self._access_log or status != 200:
             log_request(request_id, "POST", path, status, seconds)

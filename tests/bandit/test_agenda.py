@@ -1,11 +1,14 @@
 """What the engine does by itself: when it is asked to, once, and by whichever process comes first."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from experiments import define, started
 
 from bandit import Engine, agenda, lifecycle
 from bandit.actor import Actor, By, acting
-from bandit.errors import Forbidden
+from bandit.errors import Forbidden, StoreError
 
 
 @pytest.fixture
@@ -60,6 +63,26 @@ def test_many_that_want_to_be_looked_at_are_taken_a_part_at_a_time(engine, calls
     assert engine.tick()
     assert not engine.tick()
     assert len({key for key, _ in calls}) == len(calls) == agenda.MOST_AT_ONCE + 1
+
+
+def test_a_first_look_that_was_not_kept_is_made_again(tmp_path, clock, calls, monkeypatch):
+    with Engine(tmp_path / "x.db", clock=clock) as engine:
+        started(engine)
+    with closing(sqlite3.connect(tmp_path / "x.db")) as file, file:
+        file.execute("UPDATE experiments SET wake_at = NULL")  # as a version leaves it that knows nothing to do
+    with Engine(tmp_path / "x.db", clock=clock) as engine:
+
+        def fail(batch):
+            raise sqlite3.OperationalError("disk full")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(engine._store, "write", fail)
+            with pytest.raises(StoreError, match="disk full"):
+                engine.tick()
+        calls.clear()
+        for _ in range(3):
+            engine.tick()
+    assert calls == [("copy", clock.now)]
 
 
 def test_experiments_belong_to_somebody(engine):

@@ -1,6 +1,7 @@
 """Splits that are not the ones that were drawn are told once; those that only look like it are not told at all."""
 
 import json
+import math
 import random
 import sqlite3
 import subprocess
@@ -10,7 +11,7 @@ import interrupted
 import numpy as np
 import pytest
 
-from bandit import Engine, split
+from bandit import Engine, agenda, split
 from bandit.evidence import Evidence
 from bandit.running import load
 from bandit.statistics.sample_ratio import THRESHOLD
@@ -130,6 +131,25 @@ def test_killed_at_any_step_it_is_told_once(tmp_path, clock):
             clock.now -= 61.0
     assert len(files) > 10
     assert before == {0, 1}
+
+
+def test_ended_before_the_last_look_it_is_told_after_the_next_start(tmp_path, clock):
+    path = tmp_path / "x.db"
+    with Engine(path, clock=clock, seed=1) as engine:
+        started(engine)
+        engine.tick()
+        lost(engine)
+        clock.now += 1.0
+        engine.stop("x")
+        engine._journal.run(agenda.attend)  # and then no more, as where the process is killed
+        assert told(engine) == ([], [])
+    with Engine(path, clock=clock, seed=1) as engine:
+        for _ in range(3):
+            clock.now += 61.0
+            engine.tick()
+        assert [len(each) for each in told(engine)] == [1, 1]
+        with engine.reading() as reader:
+            assert reader.awake(math.inf, 1) == []
 
 
 def test_looks_are_a_part_of_its_age_apart_and_the_last_is_at_its_end(clock):

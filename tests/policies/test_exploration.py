@@ -1,6 +1,7 @@
 """Policies whose aim is not, or not only, to earn: they commit, eliminate, find the best, or trust nobody."""
 
 import math
+import time
 
 import numba
 import numpy as np
@@ -130,3 +131,18 @@ def test_top_two_draws_challengers_however_unlikely_they_are(stats, leader, prio
     often = 50_000 * expected > 5
     drawn, expected = np.append(drawn[often], drawn[~often].sum()), np.append(expected[often], expected[~often].sum())
     assert chisquare(drawn[expected > 0], 50_000 * expected[expected > 0]).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("stats", [rows((1, 1), (5e6, 0)), rows((1, 1), (2e6, 1), (3e6, 0)), rows((5e6, 5e6), (1, 0))])
+def test_top_two_draws_a_challenger_soon_where_counts_are_far_apart(stats, drawn_challengers):
+    """A tilt that leaves one of each parameter takes a million draws for a single challenger here."""
+    stats, draws = np.array(stats), 2_000
+    params = TopTwoThompson().parameters(np.ones(len(stats)))
+    a, b = posteriors(stats, params)
+    best, expected = np.empty(len(stats)), np.empty(len(stats))
+    best_beta(a, b, best)
+    challengers(stats, params, best, 0, expected)
+    begun = time.perf_counter()
+    drawn = drawn_challengers(stats, params, 0, np.random.default_rng(5), draws)
+    assert time.perf_counter() - begun < 20.0
+    np.testing.assert_allclose(drawn / draws, expected, atol=0.05)

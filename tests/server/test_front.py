@@ -63,6 +63,24 @@ def test_front_and_flask_answer_alike_at_once_and_later(copy, front, later, head
     assert list(answers(copy, front=front, later=later, **headers)) == list(answers(copy, front=False, **headers))
 
 
+@pytest.mark.parametrize("front", [True, False])
+def test_a_path_that_begins_with_more_slashes_is_the_same_operation(copy, engine, front):
+    engine.create(copy)
+    engine.start("copy")
+    app, said = create_app(engine, front=front), []
+    for path in ("//v1/choose", "///v1/choose"):
+        environ = EnvironBuilder("/v1/choose", method="POST", data=b'{"experiment":"copy","unit":"u"}').get_environ()
+        environ |= {"PATH_INFO": path, RESPOND: lambda *answer: said.append(answer)}
+        with pytest.raises(AnsweredLater):
+            app.wsgi_app(environ, pytest.fail)
+    assert [status for status, _, _ in said] == [200, 200]
+    scraped = app.test_client().get("/metrics").text.splitlines()
+    counted = [line for line in scraped if line.startswith("multiarm_http_request_duration_seconds_count")]
+    (line,) = (line for line in counted if "choose" in line)
+    assert 'route="/v1/choose",status="200"' in line
+    assert line.endswith(" 2.0")
+
+
 @pytest.mark.parametrize(
     ("path", "method", "data"),
     [("/v1/choose", "GET", None), ("/v1/flags", "POST", b"{}"), ("/healthz", "GET", None)],

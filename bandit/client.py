@@ -27,6 +27,7 @@ from bandit.experiment import Experiment, StoredExperiment
 from bandit.flag import Flag
 from bandit.health import Health
 from bandit.listing import MOST_ON_A_PAGE, Filters, Page
+from bandit.model import as_json
 from bandit.priors import Prior
 from bandit.remote import RemoteConfiguration, RemoteKeys, RemoteShelf, new_key
 from bandit.results import Quality, Results, Segments, Series
@@ -109,10 +110,10 @@ class Client:
         request = {
             "experiment": experiment,
             "unit": unit,
-            "units": None if units is None else dict(units),
-            "context": None if context is None else dict(context),
-            "attributes": None if attributes is None else dict(attributes),
-            "eligible": None if eligible is None else list(eligible),
+            "units": as_json(units),
+            "context": as_json(context),
+            "attributes": as_json(attributes),
+            "eligible": as_json(eligible),
             "defer": defer,
             "idempotency_key": idempotency_key or new_key(),
         }
@@ -133,7 +134,7 @@ class Client:
             "value": value,
             "metric": metric,
             "idempotency_key": idempotency_key or new_key(),
-            "metadata": None if metadata is None else dict(metadata),
+            "metadata": as_json(metadata),
         }
         return _status(json.loads(self._ask("POST", "/v1/reward", request)))
 
@@ -189,7 +190,7 @@ class Client:
             "decision_id": decision_id,
             "value": value,
             "idempotency_key": idempotency_key or new_key(),
-            "metadata": None if metadata is None else dict(metadata),
+            "metadata": as_json(metadata),
         }
         return [Tracked(**each) for each in json.loads(self._ask("POST", "/v1/track", request))["tracked"]]
 

@@ -15,7 +15,7 @@ from bandit.exposure import activate
 from bandit.flags import Flags
 from bandit.journal import Then
 from bandit.memory import Memory
-from bandit.model import Model
+from bandit.model import Model, as_json
 from bandit.operating import Operating, valid
 from bandit.reward import ActivateRequest, RetractRequest, RewardRequest, retract, reward
 from bandit.tracking import Tracked, TrackRequest, track
@@ -74,13 +74,13 @@ class Deciding(Operating):
         if unit is not None:
             given["unit"] = unit
         if units is not None:
-            given["units"] = dict(units)
+            given["units"] = as_json(units)
         if context is not None:
-            given["context"] = dict(context)
+            given["context"] = as_json(context)
         if attributes is not None:
-            given["attributes"] = dict(attributes)
+            given["attributes"] = as_json(attributes)
         if eligible is not None:
-            given["eligible"] = list(eligible)
+            given["eligible"] = as_json(eligible)
         if defer is not False:
             given["defer"] = defer
         if idempotency_key is not None:
@@ -155,7 +155,7 @@ class Deciding(Operating):
         if idempotency_key is not None:
             given["idempotency_key"] = idempotency_key
         if metadata is not None:
-            given["metadata"] = dict(metadata)
+            given["metadata"] = as_json(metadata)
         try:
             request = _reward_request(given)
         except ValidationError as error:
@@ -267,7 +267,7 @@ class Deciding(Operating):
             "decision_id": decision_id,
             "value": value,
             "idempotency_key": idempotency_key,
-            "metadata": None if metadata is None else dict(metadata),
+            "metadata": as_json(metadata),
         }
         return self.follow(valid(TrackRequest.model_validate, given))
 

@@ -16,6 +16,7 @@ from bandit.flag import Flag
 from bandit.flag_decisions import NeedsUnit, decide, foresee
 from bandit.matcher import Predicate, compiled
 from bandit.memory import Memory
+from bandit.model import as_json
 from bandit.prerequisites import COHORT, FLAG
 from bandit.settings import current
 
@@ -226,7 +227,7 @@ def _request(
 ) -> ChooseRequest:
     given: dict[str, Any] = {"experiment": flag.flag.experiment, "unit": unit, **more}
     if attributes:
-        given["attributes"] = dict(attributes)
+        given["attributes"] = as_json(attributes)
     try:
         return ChooseRequest.model_validate(given)
     except ValidationError as error:

@@ -1,5 +1,6 @@
 """What every definition is made of: closed, frozen models, keys and texts."""
 
+from collections.abc import Collection, Mapping
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
@@ -9,6 +10,13 @@ Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$", description="Lett
 Text = Annotated[str, Field(max_length=10_000)]
 
 GREATEST = 1e12
+
+
+def as_json(value: object) -> object:
+    """A mapping as a dict, a collection as a list, which JSON knows; all else as it is, for a model to refuse."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, Collection) and not isinstance(value, (str, bytes)) else value
 
 
 def written(value: JsonValue) -> bytes:

@@ -265,7 +265,9 @@ def test_windows_close_after_a_clock_was_set_back(engine, clock):
     assert sum(count for count, _ in sums(engine).values()) == 1
 
 
-@pytest.mark.parametrize("arguments", [{"idempotency_key": "\ud800"}, {"idempotency_key": ""}, {"metric": ["a"]}])
+@pytest.mark.parametrize(
+    "arguments", [{"idempotency_key": "\ud800"}, {"idempotency_key": ""}, {"metric": ["a"]}, {"metadata": 5}]
+)
 def test_wrong_arguments_poison_nothing(engine, arguments):
     decision = one(engine)
     with pytest.raises(InvalidInput, match=next(iter(arguments))):

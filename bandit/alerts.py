@@ -13,8 +13,8 @@ from bandit.listing import place
 from bandit.model import Model
 from bandit.outbox import identify
 from bandit.remote import Ask
+from bandit.rows import Alert, Delivery
 from bandit.shelf import Host
-from bandit.store import Alert, Delivery
 
 
 class DeliveryAnswer(Model):

@@ -3,8 +3,8 @@
 from bandit.decision import Decision, encode
 from bandit.exposure import beside
 from bandit.memory import Memory
+from bandit.rows import DecisionRow
 from bandit.running import Running
-from bandit.store import DecisionRow
 
 _new = tuple.__new__  # what a named tuple's own constructor calls, at half its cost
 

@@ -21,9 +21,10 @@ from pydantic import Field, ValidationError
 from bandit.errors import InvalidInput, MultiarmError, WrongState
 from bandit.model import Model
 from bandit.new_file import new_file
+from bandit.rows import ExperimentRow, Standing
 from bandit.running import load
 from bandit.sqlite import SCHEMA, SQLiteStore
-from bandit.store import ExperimentRow, Reader, Standing
+from bandit.store import Reader
 
 FORMAT = 1
 OLDEST_SCHEMA = 3

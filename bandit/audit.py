@@ -7,7 +7,8 @@ from pydantic import Field, JsonValue
 
 from bandit.listing import place
 from bandit.model import Model
-from bandit.store import Change, Reader
+from bandit.rows import Change
+from bandit.store import Reader
 
 NEWEST = 1 << 62
 TELLING = ("update", "set", "reset")

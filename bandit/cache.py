@@ -10,8 +10,9 @@ from bandit.contextual import Draw
 from bandit.decision import Ids
 from bandit.errors import NotFound, StoreUnusable, WrongState
 from bandit.learner import Cadence
+from bandit.rows import DecisionRow, ExperimentRow, Standing
 from bandit.running import EVERYONE, Running, load
-from bandit.store import DecisionRow, ExperimentRow, Standing, Store
+from bandit.store import Store
 from bandit.trial import Outcome, Record
 
 MOST_CACHED = 32_768

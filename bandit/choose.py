@@ -14,10 +14,10 @@ from bandit.exposure import FORCED, keep, log, wait
 from bandit.gate import Gate, held_out
 from bandit.memory import Memory
 from bandit.prerequisites import COHORT
+from bandit.rows import DecisionRow
 from bandit.running import EVERYONE, Running
 from bandit.settings import Settings
 from bandit.shadow import choose_all
-from bandit.store import DecisionRow
 from bandit.turns import turn
 
 _ADVICE = {"draft": "start it first", "paused": "resume it first"}

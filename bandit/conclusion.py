@@ -10,9 +10,10 @@ from bandit.lifecycle import repeated, standing
 from bandit.memory import Memory
 from bandit.record import automated, note, tell
 from bandit.results import Results, days, results
+from bandit.rows import ExperimentRow, Standing
 from bandit.running import Running, load
 from bandit.stopping import RULES, Conclusion, Rule, Stopping
-from bandit.store import ExperimentRow, Reader, Standing
+from bandit.store import Reader
 
 NAME = "stopping"
 EVERY, LATEST = 60.0, 3600.0

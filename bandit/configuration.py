@@ -11,9 +11,10 @@ from bandit.difference import written
 from bandit.errors import FieldError, InvalidInput, NotFound, WrongState
 from bandit.memory import Memory, Outside
 from bandit.model import Model
+from bandit.rows import Document
 from bandit.settings import NAMES, SETTING, Settings, StoredSetting
 from bandit.shelf import Host
-from bandit.store import Document, Reader
+from bandit.store import Reader
 
 PREFIX = "MULTIARM_"
 

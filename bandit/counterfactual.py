@@ -8,9 +8,10 @@ from pydantic import Field, JsonValue
 from bandit.follower import Follower
 from bandit.hindsight import Hindsight
 from bandit.model import Model
+from bandit.rows import ExperimentRow, Standing
 from bandit.running import load
 from bandit.statistics.off_policy import LEAST_EFFECTIVE, values
-from bandit.store import ExperimentRow, Reader, Standing
+from bandit.store import Reader
 from bandit.target import Target, hypothetical
 
 ALPHA = 0.05

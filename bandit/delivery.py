@@ -19,7 +19,8 @@ from bandit.channels import NotDelivered
 from bandit.errors import Overloaded, StoreError
 from bandit.journal import Journal
 from bandit.outbox import Claim, identify
-from bandit.store import Alert, Delivery, Reader
+from bandit.rows import Alert, Delivery
+from bandit.store import Reader
 
 _log = logging.getLogger("multiarm.alerts")
 _LEVELS = {"critical": logging.CRITICAL, "warning": logging.WARNING}

@@ -10,7 +10,7 @@ from bandit.difference import written
 from bandit.errors import InvalidInput, NotFound, StoreUnusable, WrongState
 from bandit.memory import Memory
 from bandit.model import Key, Model
-from bandit.store import Change, Document
+from bandit.rows import Change, Document
 
 UNTOLD = "(not told)"
 

@@ -19,8 +19,8 @@ from bandit.actor import By
 from bandit.eligibility import Unit
 from bandit.memory import Memory
 from bandit.model import Key, Model
+from bandit.rows import Amendment, Change, DecisionRow, Document, Mentions, Removal
 from bandit.running import load
-from bandit.store import Amendment, Change, DecisionRow, Document, Mentions, Removal
 
 ERASED = "(erased)"
 

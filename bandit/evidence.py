@@ -11,6 +11,7 @@ import numpy as np
 from bandit import covariate
 from bandit.distributions import Distributions
 from bandit.redrawing import redrawable
+from bandit.rows import TRIALS, Cell, Grouping
 from bandit.running import Running
 from bandit.split import fresh_until
 from bandit.statistics.epochs import Epochs
@@ -18,7 +19,7 @@ from bandit.statistics.joint import JointSample
 from bandit.statistics.ratio_epochs import RatioEpochs
 from bandit.statistics.rerandomisation import Redrawable
 from bandit.statistics.sample import Sample
-from bandit.store import TRIALS, Cell, Grouping, Reader
+from bandit.store import Reader
 from policies.kernel import Array
 
 _NOTHING = [0.0] * 4

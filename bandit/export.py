@@ -9,8 +9,9 @@ from typing import TextIO
 from pydantic import JsonValue
 
 from bandit.hindsight import DRAWN, earned
+from bandit.rows import ExperimentRow, Standing, TrialRow
 from bandit.running import load
-from bandit.store import ExperimentRow, Reader, Standing, TrialRow
+from bandit.store import Reader
 
 COLUMNS = ("timestamp", "action", "variant", "reward", "pscore")
 PREFIX = "context_"

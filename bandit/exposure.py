@@ -6,8 +6,8 @@ from bandit import covariate
 from bandit.decision import AnyRequest
 from bandit.errors import NotFound
 from bandit.memory import Memory
+from bandit.rows import DecisionRow, EventRow
 from bandit.running import Running
-from bandit.store import DecisionRow, EventRow
 from bandit.trial import Record
 
 FORCED = "forced"

@@ -9,9 +9,9 @@ from bandit.choose import choose
 from bandit.decision import AnyRequest, ChooseRequest, Decision
 from bandit.errors import InvalidInput, MultiarmError
 from bandit.memory import Memory
+from bandit.rows import DecisionRow
 from bandit.running import Running
 from bandit.settings import current
-from bandit.store import DecisionRow
 
 
 class NeedsUnit(InvalidInput):

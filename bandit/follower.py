@@ -4,8 +4,8 @@ from pydantic_core import from_json
 
 from bandit.assignment import Allocation
 from bandit.contextual import Draw
+from bandit.rows import DecisionRow
 from bandit.running import Running
-from bandit.store import DecisionRow
 from bandit.trial import moments
 
 EXACT = 1000

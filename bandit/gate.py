@@ -14,7 +14,7 @@ from bandit.matcher import Predicate, compiled
 if TYPE_CHECKING:
     from bandit.cohort import Cohort
     from bandit.experiment import StoredExperiment
-    from bandit.store import DecisionRow
+    from bandit.rows import DecisionRow
 
 HOLDOUT = "holdout"
 

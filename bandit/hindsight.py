@@ -10,11 +10,11 @@ import numpy as np
 
 from bandit.errors import InvalidInput
 from bandit.follower import Follower
+from bandit.rows import TrialRow
 from bandit.running import Running, arms_of
 from bandit.statistics.arm_means import ArmMeans
 from bandit.statistics.logged import logged
 from bandit.statistics.tally import Tally, tally
-from bandit.store import TrialRow
 from bandit.trial import Outcome, Record
 
 DRAWN = frozenset({"drawn", "holdout", "hashed", "round_robin"})

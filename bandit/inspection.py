@@ -10,6 +10,7 @@ from bandit.errors import InvalidInput
 from bandit.evidence import Evidence, ranges
 from bandit.judgement import collected, findings, finite, result, sides
 from bandit.results import FindingResult, Point, SegmentResult, Segments, Series
+from bandit.rows import TRIALS, Cell, Grouping
 from bandit.running import Running
 from bandit.statistics import change_point, multiplicity, novelty, outliers, quality, segments, selection, starvation
 from bandit.statistics import timeline as timelines
@@ -17,7 +18,7 @@ from bandit.statistics.comparison import Comparison, Refused
 from bandit.statistics.finding import Finding
 from bandit.statistics.sample import Sample
 from bandit.statistics.selection import Data
-from bandit.store import TRIALS, Cell, Grouping, Reader
+from bandit.store import Reader
 
 DAY = 86_400.0
 MOST_SEGMENTS = 100

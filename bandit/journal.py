@@ -18,7 +18,7 @@ from bandit.bell import mine, ring
 from bandit.errors import MultiarmError, Overloaded, StoreError, StoreUnusable
 from bandit.memory import Memory
 from bandit.reward import close_windows
-from bandit.store import Batch
+from bandit.rows import Batch
 from bandit.trips import look
 
 MOST_WAITING = 10_000

@@ -16,8 +16,8 @@ from bandit.memory import Memory
 from bandit.model import Model
 from bandit.prerequisites import check_cohorts
 from bandit.rollout import begun
+from bandit.rows import Change, ExperimentRow
 from bandit.running import Running
-from bandit.store import Change, ExperimentRow
 from policies import POLICIES
 
 Action = Literal["start", "pause", "resume", "complete", "stop", "archive"]

@@ -7,8 +7,9 @@ from pydantic import Field
 from bandit.errors import InvalidInput
 from bandit.experiment import Status, StoredExperiment, Type
 from bandit.model import Model
+from bandit.rows import Selection
 from bandit.running import parse
-from bandit.store import Reader, Selection
+from bandit.store import Reader
 
 MOST_ON_A_PAGE = 1000
 _Word = Annotated[str, Field(max_length=200)]

@@ -15,19 +15,9 @@ from bandit.assignment import Allocation
 from bandit.cache import ALL_EPOCHS, SEEN_BITS, Cache
 from bandit.contextual import ContextualLearner, Draw, increments
 from bandit.experiment import StoredExperiment
+from bandit.rows import Alert, Batch, Change, DecisionRow, DrawRow, EpochRow, ExperimentRow, OutcomeRow, Standing
 from bandit.running import EVERYONE, Running
-from bandit.store import (
-    Alert,
-    Batch,
-    Change,
-    DecisionRow,
-    DrawRow,
-    EpochRow,
-    ExperimentRow,
-    OutcomeRow,
-    Standing,
-    Store,
-)
+from bandit.store import Store
 from bandit.trial import Drawn, Outcome, Record, moments
 from policies import COLUMNS
 from policies.kernel import Array

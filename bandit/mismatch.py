@@ -9,8 +9,9 @@ from bandit.actor import Actor, By
 from bandit.memory import Memory
 from bandit.record import note, tell
 from bandit.results import FindingResult
+from bandit.rows import ExperimentRow, Standing
 from bandit.running import Running, load
-from bandit.store import ExperimentRow, Reader, Standing
+from bandit.store import Reader
 
 NAME = "split"
 PART, SOONEST, LATEST = 20.0, 60.0, 3600.0

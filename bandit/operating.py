@@ -15,9 +15,10 @@ from bandit.errors import InvalidInput, NotFound, WrongState
 from bandit.journal import Clock, Journal, Then
 from bandit.memory import Memory
 from bandit.results import SWITCHED_OFF
+from bandit.rows import ExperimentRow, Standing
 from bandit.running import Running, load
 from bandit.sqlite import SQLiteStore
-from bandit.store import ExperimentRow, Reader, Standing
+from bandit.store import Reader
 
 Managed = TypeVar("Managed")
 Valid = TypeVar("Valid")

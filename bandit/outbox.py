@@ -13,7 +13,7 @@ from bandit import settings
 from bandit.channels import CHANNEL, Channel, NotDelivered
 from bandit.documents import all_of
 from bandit.memory import Memory
-from bandit.store import Alert, Batch, Delivery
+from bandit.rows import Alert, Batch, Delivery
 
 MOST_TRIES = 14
 FIRST_PAUSE_SECONDS = 10.0

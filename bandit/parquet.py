@@ -9,8 +9,9 @@ from typing import Any
 
 from bandit.decision import encode
 from bandit.errors import InvalidInput
+from bandit.rows import ExperimentRow, Standing, TrialRow
 from bandit.running import Running, load
-from bandit.store import ExperimentRow, Reader, Standing, TrialRow
+from bandit.store import Reader
 from bandit.trial import Outcome, Record
 
 ROWS_AT_ONCE = 20_000

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bandit.errors import StoreBusy, StoreError, StoreUnusable
-from bandit.store import (
+from bandit.rows import (
     TRIALS,
     Alert,
     Cell,

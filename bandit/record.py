@@ -5,8 +5,8 @@ from pydantic import BaseModel
 from bandit import settings
 from bandit.actor import By
 from bandit.memory import Memory
+from bandit.rows import Alert, Change
 from bandit.running import Running
-from bandit.store import Alert, Change
 
 
 def note(

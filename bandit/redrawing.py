@@ -7,11 +7,12 @@ import numpy as np
 
 from bandit.hindsight import earned
 from bandit.learner import Objective
+from bandit.rows import EpochRow
 from bandit.running import Running
 from bandit.statistics.comparison import Refused
 from bandit.statistics.mechanism import Calendar, Indices, Mechanism
 from bandit.statistics.rerandomisation import EQUAL, METHOD, Redrawable, Trials
-from bandit.store import EpochRow, Reader
+from bandit.store import Reader
 from policies.kernel import Array
 
 INSTEAD = "aipw or wagers, which take the probabilities as they were"

@@ -10,9 +10,10 @@ from pydantic import Field
 from bandit.experiment import Status, StoredExperiment
 from bandit.metric import Metric
 from bandit.model import Model
+from bandit.rows import EpochRow, ExperimentRow, Standing
 from bandit.running import EVERYONE, Running, load
 from bandit.statistics.finding import Finding, Kind, Severity
-from bandit.store import EpochRow, ExperimentRow, Reader, Standing
+from bandit.store import Reader
 from policies import COLUMNS, ThompsonBeta, ThompsonNormal
 
 

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from bandit.memory import Memory
 from bandit.new_file import new_file
+from bandit.rows import Change, ExperimentRow, Removal, Standing
 from bandit.running import load
-from bandit.store import Change, ExperimentRow, Reader, Removal, Standing
+from bandit.store import Reader
 
 ROWS_AT_ONCE = 5000
 DAY = 86_400.0

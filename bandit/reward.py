@@ -11,7 +11,7 @@ from bandit.errors import InvalidInput
 from bandit.memory import Memory
 from bandit.metric import Metric
 from bandit.model import Model
-from bandit.store import EventRow
+from bandit.rows import EventRow
 from bandit.trial import Outcome, Record
 
 RewardStatus = Literal["applied", "duplicate", "superseded", "late", "retracted", "activated"]

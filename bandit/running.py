@@ -15,7 +15,7 @@ from bandit.experiment import StoredExperiment
 from bandit.gate import gate_of, of_segment
 from bandit.guards import guards
 from bandit.learner import Cadence, Learner
-from bandit.store import ExperimentRow, Standing
+from bandit.rows import ExperimentRow, Standing
 from policies import Fixed
 
 EVERYONE = ""

@@ -8,8 +8,8 @@ from bandit.errors import MultiarmError
 from bandit.experiment import StoredExperiment
 from bandit.lifecycle import Action
 from bandit.memory import Memory
+from bandit.rows import Alert
 from bandit.running import Running
-from bandit.store import Alert
 
 SCHEDULE = By(Actor("schedule"))
 

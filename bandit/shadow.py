@@ -6,8 +6,8 @@ from bandit.errors import InvalidInput
 from bandit.exposure import CONTROL, SHADOW, keep, log, wait
 from bandit.gate import Gate
 from bandit.memory import Memory
+from bandit.rows import DecisionRow
 from bandit.running import Running
-from bandit.store import DecisionRow
 
 
 def choose_all(memory: Memory, running: Running, gate: Gate, request: AnyRequest, mask: str, now: float) -> Decision:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from bandit.errors import StoreBusy, StoreError, StoreUnusable
 from bandit.reader import BUSY_SECONDS, SQLiteReader, translated
-from bandit.store import Alert, Batch, Change, DecisionRow, Delivery, DrawRow, EpochRow, EventRow, News, OutcomeRow
+from bandit.rows import Alert, Batch, Change, DecisionRow, Delivery, DrawRow, EpochRow, EventRow, News, OutcomeRow
 
 APPLICATION_ID = 0x6D61726D  # "marm", by which a file is known as ours
 SCHEMA = 4  # how many migrations there are

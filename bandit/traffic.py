@@ -11,8 +11,9 @@ from bandit.experiment import StoredExperiment
 from bandit.memory import Memory
 from bandit.model import Key, Model
 from bandit.results import current
+from bandit.rows import ExperimentRow, Standing
 from bandit.running import EVERYONE, load
-from bandit.store import ExperimentRow, Reader, Standing
+from bandit.store import Reader
 
 MOST_EPOCHS = 100
 

@@ -1,8 +1,8 @@
 """Decisions and the trials they belong to, in memory: what they have earned, and by how much that moves the sums."""
 
 from bandit import covariate
+from bandit.rows import DecisionRow
 from bandit.running import Running
-from bandit.store import DecisionRow
 
 
 class Outcome:

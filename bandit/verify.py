@@ -15,8 +15,9 @@ from bandit import covariate
 from bandit.contextual import increments
 from bandit.exposure import FORCED
 from bandit.reward import aggregate, judge
+from bandit.rows import DecisionRow, DrawRow, EpochRow, EventRow, OutcomeRow
 from bandit.running import Running, load
-from bandit.store import DecisionRow, DrawRow, EpochRow, EventRow, OutcomeRow, Reader
+from bandit.store import Reader
 from bandit.trial import Outcome, Record
 
 TOLERANCE = 1e-9

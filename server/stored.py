@@ -7,8 +7,9 @@ import click
 from pydantic import ValidationError
 
 from bandit.errors import InvalidInput, MultiarmError
+from bandit.rows import ExperimentRow, Standing
 from bandit.sqlite import SQLiteStore
-from bandit.store import ExperimentRow, Reader, Standing
+from bandit.store import Reader
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from receiver import SECRET, Receiver, verified
 
 from bandit import Engine, InvalidInput, NotFound, Overloaded, StoreBusy, outbox
 from bandit.channels import Channel, NotDelivered
-from bandit.store import Alert
+from bandit.rows import Alert
 
 LOG = {"key": "log", "type": "log"}
 

@@ -11,8 +11,8 @@ from bandit import Engine, Feature, InvalidInput, Metric
 from bandit.actor import acting
 from bandit.documents import Kind, Owned
 from bandit.errors import Forbidden
+from bandit.rows import Alert
 from bandit.shelf import Shelf
-from bandit.store import Alert
 from policies import LogisticThompson
 
 WHO = "ann@example.org"

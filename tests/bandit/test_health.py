@@ -8,7 +8,7 @@ import pytest
 from receiver import SECRET
 
 from bandit import Engine, StoreError, health
-from bandit.store import Alert
+from bandit.rows import Alert
 
 Usage = namedtuple("Usage", "total used free")
 

@@ -9,7 +9,7 @@ import pytest
 from receiver import SECRET, Receiver, verified
 
 from bandit import Client, Engine
-from bandit.store import Alert
+from bandit.rows import Alert
 
 ALERTS = 40
 
